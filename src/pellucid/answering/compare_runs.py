@@ -26,7 +26,7 @@ from pellucid.data.wording import count_of, filled, quoted, some, visible, wrapp
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.language.catalogue import translated
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
 from pellucid.safety.files import write_file
 from pellucid.safety.strict import MOST_BYTES, read_json
@@ -288,7 +288,9 @@ def _chosen(
     usable = np.ones(len(listing), bool)
     usable[list(problems)] = False
     if problems and not skip_bad:
-        named = some([f"{each.source}: {each.reason}" for each in problems.values()], _NAMED)
+        named = some(
+            [Sentence("{source}: {reason}", each.source, each.reason) for each in problems.values()], _NAMED
+        )
         raise DataError(
             "{place}: {problems} cannot be read, {named}; fix them or leave them out with --skip-bad",
             listing.place,
@@ -318,7 +320,7 @@ def _chosen(
                 "warning: every {noun} is among what these runs learned from ({parts}), so that both "
                 "scores flatter; give data that neither has seen",
                 noun,
-                "; ".join(parts),
+                join("; ", parts),
             )
         )
     elif parts:
@@ -328,13 +330,15 @@ def _chosen(
                 "since answers about them flatter.",
                 listing.place,
                 noun,
-                "; ".join(parts),
+                join("; ", parts),
             )
         )
         words = Sentence("{words} that neither run learned from", words).strip()
     rows = np.flatnonzero(kept).astype(np.int64)
     skipped = Sentence("; {problems} skipped", count_of(len(problems), noun)) if problems else ""
-    return _Chosen(rows, f"{count_of(len(rows), noun)} {words}".strip() + skipped, warnings)
+    return _Chosen(
+        rows, Sentence("{rows} {words}", count_of(len(rows), noun), words).strip() + skipped, warnings
+    )
 
 
 def _learned(run: str, listing: Listing, contents: Sequence[str]) -> Bool[np.ndarray, " examples"]:

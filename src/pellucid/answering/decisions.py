@@ -273,7 +273,7 @@ class Decisions:
                 self._noun,
             )
             if self.promise is not None and self.model.novelty_rate is not None:
-                about = f"{about} {_UNFAMILIAR}"
+                about = Sentence("{about} {UNFAMILIAR}", about, _UNFAMILIAR)
             sentences.append(about)
         return sentences
 
@@ -346,7 +346,7 @@ class Decisions:
         expected = Sentence(
             "Expected: {expected} are answered, the rest abstained.", share_in_words(promise.expected)
         )
-        return f"{promised} {checked} {expected}"
+        return Sentence("{promised} {checked} {expected}", promised, checked, expected)
 
     def _covered(self, coverage: Coverage) -> str:
         """The promise of the sets, and what the test shows."""
@@ -375,7 +375,7 @@ class Decisions:
                     covered,
                 )
         promised = self._own.covered(value, noun, draw, coverage.cutoff)
-        return f"{promised} {checked}"
+        return Sentence("{promised} {checked}", promised, checked)
 
 
 def share_in_words(share: Interval) -> str:

@@ -39,7 +39,7 @@ from pellucid.evaluation import (
 )
 from pellucid.evaluation.promises import kept_on
 from pellucid.language.catalogue import translated
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.reports.headlines import headline_of
 from pellucid.safety.files import write_file
 from pellucid.safety.strict import MOST_BYTES, read_json
@@ -164,7 +164,7 @@ class Evaluation:
                 self.noun,
                 100 * self.drift.expected,
             )
-            lines += ["", *wrapped(_printable(" ".join([sentence, self.drift.sentence])))]
+            lines += ["", *wrapped(_printable(join(" ", [sentence, self.drift.sentence])))]
         return "\n".join(lines)
 
     def _labels(self) -> list[str]:
@@ -203,7 +203,9 @@ def _table(scores: Scores, target: Target) -> list[str]:
     lines = [f"{_heads(('Score', -28), ('Value', own.width))}   {translated('95 % interval')}"]
     for key, interval in scores.intervals.items():
         metric, places = METRICS[key], decimals(interval.value)
-        words = translated(metric.title) + (translated(f" ({metric.hint})") if metric.hint else "")
+        words = translated(metric.title) + (
+            translated(Sentence(" ({hint})", metric.hint)) if metric.hint else ""
+        )
         value, low, high = (own.score_text(end, places) for end in interval)
         lines.append(f"{filled(words, -28)}{value:>{own.width}}   [{low}, {high}]")
     return [*lines, "", translated(own.note)] if own.note else lines
@@ -242,6 +244,8 @@ def _slice_table(slices: Slices, noun: str) -> list[str]:
 
 def _printable(text: str) -> str:
     """A text whose control characters cannot reach the terminal."""
+    if isinstance(text, Sentence) and text.values:
+        return text.each_text(_printable)
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
@@ -510,7 +514,7 @@ def _answers(
             count_of(len(unanswered), noun),
             some(unanswered, _NAMES_SHOWN),
         )
-    bad = [f"{source}: {error}" for source, error in named]
+    bad = [Sentence("{source}: {error}", source, error) for source, error in named]
     if bad and not skip_bad:
         listed = "\n  ".join(bad)
         raise DataError(

@@ -18,7 +18,7 @@ from pellucid.encoding import Encoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.errors import DataError
 from pellucid.input_kinds import TEXTS
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.networks import Network
 
 
@@ -79,7 +79,7 @@ class AverageModel(Model):
     @property
     def name(self) -> str:
         """The members in words."""
-        return Sentence("average of {join}", ", ".join(each.name for each in self.members))
+        return Sentence("average of {join}", join(", ", [each.name for each in self.members]))
 
     @property
     def parameters(self) -> int:

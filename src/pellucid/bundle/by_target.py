@@ -85,7 +85,7 @@ def _spread_of_numbers(model: "Model") -> tuple[str, str]:
         mean,
         std,
     )
-    return "Numbers", translated(f"{answer} {doubt}")
+    return "Numbers", translated(Sentence("{answer} {doubt}", answer, doubt))
 
 
 def _no_labels(model: "Model") -> tuple[str, str]:

@@ -84,7 +84,11 @@ def trials_of(*setups: tuple[str, Callable[[Rows, Any, Work], Predictor]]) -> Ba
     def trials(training_set: TrainingSet, budget: Budget) -> list[Trial]:
         return [
             Trial(
-                features, f"{FEATURES[features].title}, {words}" if features in FEATURES else words, learner
+                features,
+                Sentence("{title}, {words}", FEATURES[features].title, words)
+                if features in FEATURES
+                else words,
+                learner,
             )
             for words, learner in setups
             for features in training_set.feature_kinds

@@ -350,7 +350,7 @@ class Parser(argparse.ArgumentParser):
         """Refuse what is none of the choices of a flag, or no command."""
         if action.choices is not None and value not in action.choices:
             name = "/".join(action.option_strings) or action.metavar
-            self.error(f"{name}: {not_known(str(value), list(action.choices))}")
+            self.error(Sentence("{name}: {str}", name, not_known(str(value), list(action.choices))))
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Write help, or raise: argparse would ignore an output that refuses it."""

@@ -73,18 +73,18 @@ def run(arguments: argparse.Namespace) -> int:
     found = done.explanation
     say(found.headline)
     if found.unfamiliar:
-        say(f"  {found.unfamiliar}")
+        say(Sentence("  {unfamiliar}", found.unfamiliar))
     if found.thresholds and found.target is not None:
-        say(f"  {found.threshold_words}")
+        say(Sentence("  {threshold_words}", found.threshold_words))
         say(Sentence("  explained for {classes}", found.classes[found.target]))
     for line in found.mean_words:
-        say(f"  {line}")
+        say(Sentence("  {line}", line))
     if found.latents is not None:
-        say(f"  {found.latents.bound_words}")
+        say(Sentence("  {bound_words}", found.latents.bound_words))
     methods = found.attributions.methods if found.attributions is not None else ()
     for each in methods:
         verdict = "faithful here" if each.trial.is_faithful else "not faithful here"
-        say(f"  {each.name}: {verdict}")
+        say(Sentence("  {name}: {verdict}", each.name, verdict))
     say(Sentence("page: {out}", done.out))
     if arguments.json:
         tried = {each.name: each.trial.is_faithful for each in methods}

@@ -30,7 +30,7 @@ from pellucid.data.corrections import (
 from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 
 # What became of a correction.
 RELABELLED = "relabelled"
@@ -93,7 +93,7 @@ class Applied:
         ]
         if counts["confirmed"]:
             parts.append(Sentence("{counts} confirmed as right", count_of(counts["confirmed"], "label")))
-        found: list[str] = [Sentence("Corrections of {place}: {parts}.", self.table.place, ", ".join(parts))]
+        found: list[str] = [Sentence("Corrections of {place}: {parts}.", self.table.place, join(", ", parts))]
         concerned = counts["concerned"]
         if self.before or self.left_out:
             of_test = concerned[TEST]
@@ -121,7 +121,9 @@ class Applied:
                 named = some(
                     [each.words or Sentence("row {row}", each.correction.row) for each in rows], _NAMED
                 )
-                subject = f"{count_of(len(rows), 'correction')} {one if len(rows) == 1 else many}"
+                subject = Sentence(
+                    "{rows} {one}", count_of(len(rows), "correction"), one if len(rows) == 1 else many
+                )
                 found.append(f"{subject}: {form.format(named)}.")
         return found
 
@@ -141,7 +143,7 @@ class Applied:
             found.setdefault(each.position, []).append(
                 Sentence("{what} ({name}, row {row})", what, name, each.correction.row)
             )
-        return {position: "; ".join(reasons) for position, reasons in found.items()}
+        return {position: join("; ", reasons) for position, reasons in found.items()}
 
     def in_force(self) -> list[Correction]:
         """The corrections that made the labels what they are, for others to go on from."""

@@ -76,7 +76,10 @@ def renamed(listing: Listing, names: Mapping[str, str]) -> Listing:
     )
     for new, old in sources.items():
         if len(old) > 1:
-            parts = " and ".join(f"{quoted(name)} ({count_of(counts[name], listing.noun)})" for name in old)
+            parts = " and ".join(
+                Sentence("{name} ({counts})", quoted(name), count_of(counts[name], listing.noun))
+                for name in old
+            )
             sentences.append(Sentence("Merged into {new}: {parts}.", quoted(new), parts))
     return with_labels(listing.with_warnings(*sentences), listing.coded.renamed(names))
 
@@ -206,7 +209,9 @@ def _as_sets(listing: Listing, sets: Labels, settings: Settings) -> Listing:
         one = next((text for text in listing.labels if (array_in(text) or [text]) != [text]), "")
         one = one or next(text for text in listing.labels if text not in sets.names)
         why += Sentence(", as in {one}; take each text as one class with --target class", quoted(one))
-    return with_labels(listing, sets).with_warnings(why, *(f"{listing.place}: {each}" for each in sentences))
+    return with_labels(listing, sets).with_warnings(
+        why, *(Sentence("{place}: {each}", listing.place, each) for each in sentences)
+    )
 
 
 def with_answer(
@@ -301,7 +306,7 @@ def _why_not_all(
 
 
 def _as_classes(listing: Listing, why: str | None) -> Listing:
-    return listing if why is None else listing.with_warnings(f"{listing.place}: {why}")
+    return listing if why is None else listing.with_warnings(Sentence("{place}: {why}", listing.place, why))
 
 
 def _as_numbers(listing: Listing, values: Float64[np.ndarray, " n"], why: str) -> Listing:
@@ -557,7 +562,11 @@ class SetReader(Reader):
         usable = readable & labels.is_known()
         counts = labels.at(usable).counts()
         named = list(zip(labels.names, counts, strict=True))
-        left = [f"{quoted(name)} ({count:,})" for name, count in named if count < max(1, least)]
+        left = [
+            Sentence("{name} ({count:,})", quoted(name), count)
+            for name, count in named
+            if count < max(1, least)
+        ]
         if not left:
             return listing, usable, {}
         labels = labels.by([name for name, count in named if count >= max(1, least)])

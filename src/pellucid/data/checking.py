@@ -45,7 +45,7 @@ from pellucid.data.wording import (
     visible,
     wrapped,
 )
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.settings import Settings
 
 _CLASSES_SHOWN = 10
@@ -236,7 +236,7 @@ def _input_sentences(check: Check) -> list[str]:
     sentences = [check.labels.opening(examples, place, form)]
     sentences += _image_sentences(check) if check.texts is None else check.texts.sentences()
     if check.skipped:
-        named = [f"{each.source} ({each.reason})" for each in check.skipped]
+        named = [Sentence("{source} ({reason})", each.source, each.reason) for each in check.skipped]
         sentences.append(
             Sentence(
                 "Left out because they cannot be used: {named}, {named2}.",
@@ -245,7 +245,7 @@ def _input_sentences(check: Check) -> list[str]:
             )
         )
     if check.rare:
-        rare = [f"{quoted(name)} ({number:,})" for name, number in check.rare.items()]
+        rare = [Sentence("{name} ({number:,})", quoted(name), number) for name, number in check.rare.items()]
         sentences.append(
             Sentence(
                 "Left out for having too few {noun}s (--min-examples): {rare} with {left_out}, {rare2}.",
@@ -290,7 +290,7 @@ def _image_sentences(check: Check) -> list[str]:
             if same
             else Sentence("All are {pixels}; each is {fitted}.", pixels, fitted)
         )
-    modes = ", ".join(f"{count:,} {mode}" for mode, count in check.modes)
+    modes = join(", ", [Sentence("{count:,} {mode}", count, mode) for mode, count in check.modes])
     return [sizes, Sentence("They are stored as: {modes}.", modes)]
 
 
@@ -329,7 +329,7 @@ def _copy_sentences(check: Check) -> list[str]:
         )
     if check.conflicts:
         listed = [
-            some([f"{source} ({check.labels.shown(label)})" for source, label in one])
+            some([Sentence("{source} ({label})", source, check.labels.shown(label)) for source, label in one])
             for one in check.conflicts[:3]
         ]
         advice = check.labels.advice
@@ -340,9 +340,9 @@ def _copy_sentences(check: Check) -> list[str]:
                 nouns,
                 check.labels.word,
                 count_of(len(check.conflicts), "set"),
-                "; ".join(listed),
+                join("; ", listed),
             )
-            + (advice and f" {advice}")
+            + (advice and Sentence(" {advice}", advice))
         )
     if check.near_duplicates:
         least = "" if check.near_complete else "at least "

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import MEMORY, PIXELS
 from pellucid.safety.isolation import Channel, answer_parent, begin_job, confine, image_memory, refused
 
@@ -82,7 +83,7 @@ def _tables(channel: Channel, job: str) -> None:
             if reply is not None:
                 channel.send(*reply)
         except MemoryError:
-            channel.send({"error": f"{asked[0]['place']}: {too_large()}"})
+            channel.send({"error": Sentence("{asked}: {too_large}", asked[0]["place"], too_large())})
         except DataError as error:
             channel.send(refused(error))
 

@@ -12,7 +12,7 @@ from pellucid.data.listing import Listing
 from pellucid.data.raw_texts import SCRIPTS, SCRIPTS_WITHOUT_SPACES, main_scripts
 from pellucid.data.sibling_sets import NEAR_COPIES, TURNED, WORDS, RuleCounts, Siblings
 from pellucid.data.wording import count_of, some
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.progress import counted
 
 NO_LETTERS = "no letters"
@@ -73,7 +73,9 @@ class TextFindings:
             )
         sentences: list[str] = [Sentence("{lengths}; the longest is {longest}.", lengths, self.longest)]
         if self.scripts[0][0] != NO_LETTERS:
-            scripts = ", ".join(f"{number:,} {name}" for name, number in self.scripts)
+            scripts = join(
+                ", ", [Sentence("{number:,} {name}", number, name) for name, number in self.scripts]
+            )
             sentences.append(Sentence("They are written in: {scripts}.", scripts))
         return sentences
 

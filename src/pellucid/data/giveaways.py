@@ -121,7 +121,7 @@ class Giveaway:
     def to_json(self) -> dict[str, Any]:
         """As in `metrics.json`, the score without it still missing."""
         return {
-            "feature": f"{self.kind} {self.value}".strip(),
+            "feature": Sentence("{kind} {value}", self.kind, self.value).strip(),
             "class": self.label,
             "precision": self.precision,
             "recall": self.recall,

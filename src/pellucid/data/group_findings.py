@@ -10,7 +10,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.listing import TEST
 from pellucid.data.sibling_sets import RuleCounts, Siblings
 from pellucid.data.wording import count_of, some_quoted
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 
 _THIN = 2
 
@@ -34,7 +34,7 @@ class GroupFindings:
 
     def sentences(self, noun: str) -> list[str]:
         """The counts, what follows for intervals, and what so few groups cannot show."""
-        listed = ", ".join(f"{count:,} in {part}" for part, count in self.counts.items())
+        listed = join(", ", [f"{count:,} in {part}" for part, count in self.counts.items()])
         matter: str = Sentence(
             "; {noun}s of one group are alike, so that intervals of test scores are by groups", noun
         )
@@ -44,9 +44,12 @@ class GroupFindings:
             if self.are_given
             else Sentence("Siblings and copies counted as one: {listed}{matter}.", listed, matter)
         ]
-        if several := ", ".join(
-            Sentence("{sets:,} with {examples} in {part}", each.sets, count_of(each.examples, noun), part)
-            for part, each in self.shared.items()
+        if several := join(
+            ", ",
+            [
+                Sentence("{sets:,} with {examples} in {part}", each.sets, count_of(each.examples, noun), part)
+                for part, each in self.shared.items()
+            ],
         ):
             sentences.append(Sentence("Of these are sets of two or more: {several}.", several))
         if self.are_few:

@@ -190,7 +190,7 @@ def missing_classes(classes: Sequence[str], counts: Mapping[str, Sequence[int]])
     """Classes with few or no examples in a split, in words; `counts` are by split."""
 
     def named(names: Sequence[str]) -> str:
-        return f"{'class' if len(names) == 1 else 'classes'} {some_quoted(names)}"
+        return Sentence("{word} {names}", "class" if len(names) == 1 else "classes", some_quoted(names))
 
     sentences: list[str] = []
     single = [name for name, count in zip(classes, counts[TRAIN], strict=True) if count == 1]
@@ -292,7 +292,9 @@ class LabelFindings(TargetFindings):
                 )
             )
         if self.little_tested:
-            shown = [f"{quoted(name)} ({count:,})" for name, count in self.little_tested]
+            shown = [
+                Sentence("{name} ({count:,})", quoted(name), count) for name, count in self.little_tested
+            ]
             sentences.append(
                 Sentence(
                     "{shown} {word} fewer than "

@@ -101,7 +101,9 @@ def ledger_lines(dataset: Dataset, check: Check) -> Iterator[str]:
     }
     reasons |= _copies(dataset, check, splits)
     for index, reason in ({} if check.corrections is None else check.corrections.reasons()).items():
-        reasons[index] = f"{reason}; {reasons[index]}" if index in reasons else reason
+        reasons[index] = (
+            Sentence("{reason}; {reasons}", reason, reasons[index]) if index in reasons else reason
+        )
     contents = [""] * len(dataset.labels) if dataset.digests is None else content_digits(dataset.digests)
     for index, source in enumerate(dataset.sources):
         label, split, fate = dataset.label_text(index), splits[index], fates.get(index, USED)

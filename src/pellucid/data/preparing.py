@@ -160,7 +160,9 @@ def _unusable(listing: Listing, problems: Sequence[Problem]) -> DataError:
     """The error that lists every image, or the first thousand texts, that cannot be used."""
     number = len(problems)
     shown = problems if listing.texts is None else problems[:_MOST_LISTED]
-    listed = "".join(f"\n  {visible(f'{problem.source}: {problem.reason}')}" for problem in shown)
+    listed = "".join(
+        Sentence("\n  {visible}", visible(f"{problem.source}: {problem.reason}")) for problem in shown
+    )
     if len(shown) < number:
         listed += Sentence("\n  and {number:,} more", number - len(shown))
     return DataError(

@@ -24,7 +24,7 @@ from pellucid.data.sibling_sets import (
 )
 from pellucid.data.wording import count_of
 from pellucid.language.catalogue import translated
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.settings import Settings
 
 # Kinds of relation that are no rules of siblings.
@@ -101,7 +101,7 @@ def searched(listing: Listing, content: Content, copies: Copies, settings: Setti
             ]
     kinds = [Searched(EXACT_COPIES, True, "")]
     rules = [*near.others] or ([*TURNED] if images is not None else [])
-    kinds += [Searched(kind, is_compared, "; ".join(left)) for kind in (NEAR_DUPLICATES, *rules)]
+    kinds += [Searched(kind, is_compared, join("; ", left)) for kind in (NEAR_DUPLICATES, *rules)]
     if settings.groups:
         rest = [rule for rule in copies.siblings.found if rule not in (NEAR_COPIES, *rules)]
         return (*kinds, *(Searched(rule, True, "") for rule in rest))

@@ -36,7 +36,7 @@ from pellucid.data.split_rules import SPLIT_RULE, carve
 from pellucid.data.split_units import Units
 from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.targets import Target
 
 TEST_SHARE = 0.2  # of all examples
@@ -204,7 +204,7 @@ def time_sentence(listing: Listing, split_positions: dict[str, Int64[np.ndarray,
         for part, positions in split_positions.items()
         if len(positions)
     ]
-    sentence: str = Sentence("Split by time: {stretches}.", ", ".join(stretches))
+    sentence: str = Sentence("Split by time: {stretches}.", join(", ", stretches))
     train, test = split_positions[TRAIN], split_positions[TEST]
     if not len(test):
         test = split_positions[VALIDATION]
@@ -294,7 +294,10 @@ def _require_enough(dataset: Dataset, units: Units, count: int) -> None:
     if len(short) == 0:
         return
     codes = np.unique(dataset.labels[np.concatenate([dataset.train, dataset.validation])])
-    names = [f"{quoted(dataset.classes[codes[stratum]])} ({sets[stratum]})" for stratum in short.tolist()]
+    names = [
+        Sentence("{classes} ({sets})", quoted(dataset.classes[codes[stratum]]), sets[stratum])
+        for stratum in short.tolist()
+    ]
     raise DataError(
         "folds: {names} outside the test split "
         "{word} fewer than {count} examples that may be parted, "

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from pellucid.language.catalogue import translated
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 
 # Columns of a terminal that everything fits into.
 COLUMNS = 80
@@ -22,6 +22,8 @@ def visible(text: str) -> str:
     r"""Replace every character that hides, turns or breaks a line by its code, such as `\\x1b`."""
     if text.isascii() and text.isprintable():
         return text
+    if isinstance(text, Sentence) and text.values:
+        return text.each_text(visible)
     return "".join(
         character.encode("unicode_escape").decode("ascii")
         if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
@@ -32,7 +34,7 @@ def visible(text: str) -> str:
 
 def with_article(noun: str) -> str:
     """A noun behind `a` or `an`."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    return Sentence(f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}")
 
 
 def quoted(name: str) -> str:
@@ -45,10 +47,9 @@ def quoted(name: str) -> str:
 def count_of(number: int, noun: str) -> str:
     """A number with its noun, such as `1 class`, `1,203 images` or `2 copies`."""
     if number == 1:
-        return f"1 {noun}"
-    if noun.endswith("y"):
-        return f"{number:,} {noun[:-1]}ies"
-    return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+        return Sentence(f"1 {noun}")
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}{'es' if noun.endswith('s') else 's'}"
+    return Sentence(f"{{count:,}} {many}", number)
 
 
 def public_name(name: str, place: str) -> str:
@@ -71,8 +72,10 @@ def public_text(text: str) -> str:
     They are recognised where a word begins, also behind a quotation mark, an equals sign or a bracket.
     """
     home = os.path.expanduser("~").rstrip(os.sep)
-    if not home:
+    if not home or home not in text:
         return text
+    if isinstance(text, Sentence) and text.values:
+        return text.each_text(public_text)
     # A shell knows no `~` within quotation marks, which therefore come behind it.
     begin = re.compile(rf"(?<![^\s='\"(])(['\"]?){re.escape(home + os.sep)}")
     return begin.sub(lambda found: f"~{os.sep}{found[1]}", text)
@@ -81,7 +84,7 @@ def public_text(text: str) -> str:
 def some(names: Sequence[str], most: int = 3) -> str:
     """The first few of many names, joined by commas, with the number of those left out."""
     rest = len(names) - most
-    return ", ".join(names[:most]) + (Sentence(" and {rest:,} more", rest) if rest > 0 else "")
+    return join(", ", names[:most]) + (Sentence(" and {rest:,} more", rest) if rest > 0 else "")
 
 
 def some_quoted(names: Iterable[str], most: int = 3) -> str:

@@ -16,6 +16,7 @@ from pellucid.estimators.predictors import ImageClassifier, ImageRegressor, Text
 from pellucid.input_kinds import TEXTS
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.explanation import Explanation
+from pellucid.language.sentence import Sentence
 from pellucid.pipeline.train import train as _train
 from pellucid.settings import of_python
 
@@ -80,7 +81,7 @@ def load(folder: str | os.PathLike[str]) -> Loaded:
     estimator: Loaded = role(model=name)
     estimator._take(model, np.array(form.own_order(model.classes)))
     is_known = chosen.name in (None, model.name)
-    estimator._loaded = model.name if is_known else f"{chosen.name} ({model.name})"
+    estimator._loaded = model.name if is_known else Sentence("{name} ({name2})", chosen.name, model.name)
     return estimator
 
 

@@ -476,7 +476,11 @@ def answers_at(
         answers, block = answered(model, block)
         outputs.append(answers.said)
         errors += block.errors
-    bad = [f"{listing.sources[row]} ({error})" for row, error in zip(rows, errors, strict=True) if error]
+    bad = [
+        Sentence("{sources} ({error})", listing.sources[row], error)
+        for row, error in zip(rows, errors, strict=True)
+        if error
+    ]
     if bad:
         kind = ModelFileError if REASON in errors else DataError
         inputs = count_of(len(bad), model.input_kind.noun)

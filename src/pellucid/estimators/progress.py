@@ -51,7 +51,7 @@ class FitProgress:
         began = time.monotonic()
         self._line(f"{words} ...", is_done=False)
         yield
-        self._line(f"{done}  {time.monotonic() - began:.1f} s", is_done=True)
+        self._line(Sentence("{done}  {monotonic:.1f} s", done, time.monotonic() - began), is_done=True)
 
     def observers(self, network: Planned) -> Sequence[Observer]:
         """What looks on while a network is trained."""

@@ -24,7 +24,7 @@ from pellucid.arithmetic.probabilities import holm
 from pellucid.data.wording import with_article
 from pellucid.evaluation.intervals import Interval, wilson
 from pellucid.evaluation.shifts import LEAST_INPUTS, Shift, by_ranks, of_classes
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.novelty import Detector
 
 
@@ -62,7 +62,7 @@ class Drift:
         ]
         if all(each.size == "slight" for each in shifts):
             found.append("Slight: with so many inputs even what hardly matters is no chance.")
-        return " ".join(found)
+        return join(" ", found)
 
     def to_json(self) -> dict[str, Any]:
         """The value of `drift` in the document of `evaluate`."""

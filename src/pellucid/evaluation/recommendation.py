@@ -93,7 +93,7 @@ def _without_a_vain_average(
         return _decide(found, equally_simple, noun)
     taken = _decide(others, equally_simple, noun)
     first, second = figures(*found.pair(name))
-    score = f"{found.metric.words} {first}"
+    score = Sentence("{words} {first}", found.metric.words, first)
     more = Sentence(
         "An average of models gains practically nothing: {score} against {second} of {name} alone.",
         score,
@@ -108,7 +108,7 @@ def _without_a_vain_average(
             name,
             worse,
         )
-    return taken._replace(reason=f"{taken.reason} {more}")
+    return taken._replace(reason=Sentence("{reason} {more}", taken.reason, more))
 
 
 def _without_a_comparison(names: list[str], examples: int) -> Recommendation | None:
@@ -143,7 +143,10 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
 
     simpler = [name for name in names if simplicity(name) < simplicity(best) and name != dummy]
     if not simpler:
-        score, examples = f"{words} {figure(found.pair(best)[0])}", _examples(found, best, noun)
+        score, examples = (
+            Sentence("{words} {best}", words, figure(found.pair(best)[0])),
+            _examples(found, best, noun),
+        )
         apart = "no other model" if dummy is None else Sentence("no other model except {dummy}", dummy)
         return Recommendation(
             best,
@@ -160,7 +163,7 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
         simplest = min(simplicity(name) for name in equal)
         name = min((each for each in equal if simplicity(each) == simplest), key=found.lead)
         first, second = figures(*found.pair(name))
-        score = f"{words} {first}"
+        score = Sentence("{words} {first}", words, first)
         return Recommendation(
             name,
             Sentence(
@@ -178,7 +181,7 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
         )
     rival = min(simpler, key=found.lead)
     first, second = figures(*found.pair(rival))
-    score = f"{words} {first}"
+    score = Sentence("{words} {first}", words, first)
     if dummy is not None and found.lead(rival) >= found.lead(dummy):
         return Recommendation(
             best,
@@ -226,7 +229,7 @@ def _why_the_dummy(found: ModelComparison, dummy: str, noun: str) -> str:
     examples = _examples(found, dummy, noun)
     pair = found.pair(dummy)
     first, second = figures(*pair)
-    score = f"{found.metric.words} {first}"
+    score = Sentence("{words} {first}", found.metric.words, first)
     if found.best == dummy:
         return Sentence(
             "The trained models are no better than {dummy}: on {examples} it is the best, with {score}.",

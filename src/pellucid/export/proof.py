@@ -13,7 +13,7 @@ from pellucid.data.listing import TEST, VALIDATION, Listing
 from pellucid.errors import DataError, ModelFileError, PellucidError, UsageError
 from pellucid.evaluation.promises import checked_promise, least_examples
 from pellucid.export.by_target import HEADS
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.runtime.exported import ExportedModel
 from pellucid.runtime.metadata import Metadata, Threshold
 
@@ -179,14 +179,17 @@ def compare(
         wrong |= ~(np.abs(ours.novelty - theirs.novelty) <= rank + allowance.novelty)
     if wrong.any():
         places = np.flatnonzero(wrong).tolist()
-        shown = "; ".join(
-            Sentence(
-                "{names}: {model} by the model, {model2} by the file",
-                names[place],
-                _in_words(model, ours, place),
-                _in_words(model, theirs, place),
-            )
-            for place in places[:_SHOWN]
+        shown = join(
+            "; ",
+            [
+                Sentence(
+                    "{names}: {model} by the model, {model2} by the file",
+                    names[place],
+                    _in_words(model, ours, place),
+                    _in_words(model, theirs, place),
+                )
+                for place in places[:_SHOWN]
+            ],
         )
         raise DisagreeingError(
             "export: not written: {engine} disagrees with the model on {places:,} of {names:,} "

@@ -394,7 +394,7 @@ class Attribution:
     trial: Trial
 
     def __repr__(self) -> str:
-        return f"{self.name}: {self.trial!r}"
+        return Sentence("{name}: {trial!r}", self.name, self.trial)
 
 
 class Attributions(NamedTuple):

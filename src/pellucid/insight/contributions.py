@@ -90,7 +90,9 @@ class Contributions:
         lines = [
             Sentence("{how}: {start:.4g} to begin with, {total:.4g} in all", self.how, self.start, self.total)
         ]
-        return "\n".join([*lines, *(f"  {self.names[at]}: {self.scores[at]:+.4g}" for at in order)])
+        return "\n".join(
+            [*lines, *(Sentence("  {names}: {scores:+.4g}", self.names[at], self.scores[at]) for at in order)]
+        )
 
 
 def contributions_of(model: ClassicalModel, inputs: Inputs, target: int | None) -> Contributions | None:

@@ -47,7 +47,7 @@ from pellucid.insight.occlusion import WordPieces
 from pellucid.insight.opened_networks import Opened, one_thread, open_network, open_program
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unfolded_layers import one_hot
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.reference import Line
 from pellucid.targets import Target
 
@@ -264,7 +264,7 @@ def _of_predictor(model: Model, inputs: Inputs, asked: int | None, truth: Agains
             *([Sentence("{what} are those of {opened}.", what, mean.opened)] if mean.opened else []),
             "Each of them is opened by itself with --model NAME.",
         ]
-        notes.insert(0, " ".join(sentences))
+        notes.insert(0, join(" ", sentences))
     if isinstance(shown, ClassicalModel) and shown.predictor.kind == "constant":
         notes.append(
             Sentence(
@@ -362,7 +362,7 @@ def _pieces(model: Model, inputs: Inputs, attributions: Attributions | None) -> 
         for token, at in zip(tokens, attributions.pieces.piece_of.tolist(), strict=True):
             if token not in joined[at] or not is_bag:
                 joined[at].append(token)
-        pieces = [" ".join(each) for each in joined]
+        pieces = [join(" ", each) for each in joined]
     return {"tokens": tuple(tokens), "pieces": tuple(pieces)}
 
 
@@ -428,7 +428,13 @@ def _closed(opened: Opened) -> list[str]:
             kinds.setdefault(str(line.settings["what"]), []).append(line.name)
     if not kinds:
         return []
-    named = "; ".join(f"{kind} ({some(names, _MOST_NAMED)})" for kind, names in sorted(kinds.items()))
+    named = join(
+        "; ",
+        [
+            Sentence("{kind} ({names})", kind, some(names, _MOST_NAMED))
+            for kind, names in sorted(kinds.items())
+        ],
+    )
     return [
         Sentence(
             "{len} of {lines} layers are closed: there is no formula "

@@ -302,22 +302,22 @@ class Explanation:
     def __repr__(self) -> str:
         lines = [self.headline]
         if self.latents is not None:
-            lines[0] += f"; {self.latents.bound_words}"
+            lines[0] += Sentence("; {bound_words}", self.latents.bound_words)
         if self.contest is not None:
-            lines[0] += f"; {self.contest.words}"
+            lines[0] += Sentence("; {words}", self.contest.words)
         if self.target is not None:
             lines[0] += Sentence("; explained for {classes}", self.classes[self.target])
         if self.backward is not None and self.backward.target is not None:
             against = self.backward.target
             named = OPENED[self.kind].named(against, self.classes)
             lines[0] += Sentence("; loss against {named} {loss:.4g}", named, self.backward.loss)
-        lines += [f"  {line}" for line in (self.unfamiliar, *self.mean_words) if line]
+        lines += [Sentence("  {line}", line) for line in (self.unfamiliar, *self.mean_words) if line]
         lines += [f"  {record!r}" for record in self.layers]
         if self.attributions is not None:
             lines += [f"  {each!r}" for each in self.attributions.methods]
         if self.contributions is not None:
-            lines += [f"  {line}" for line in repr(self.contributions).split("\n")]
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+            lines += [Sentence("  {line}", line) for line in repr(self.contributions).split("\n")]
+        return "\n".join([*lines, *(Sentence("  {note}", note) for note in self.notes)])
 
 
 def _shape(shape: tuple[int, ...]) -> str:

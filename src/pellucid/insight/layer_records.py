@@ -71,14 +71,14 @@ def _formula_of_steps(declared: tuple[Pointwise, ...], shape: tuple[int, ...], s
         if operation == "function":
             text = symbol
         elif operation == "*":
-            text = f"{symbol} {text}"
+            text = Sentence("{symbol} {text}", symbol, text)
         elif operation == "/√":
             text = rf"\frac{{{text}}}{{\sqrt{{{symbol} + \epsilon}}}}"
             conditions = rf", \epsilon = {numbers['epsilon']}"
         elif operation == "/":
             text = rf"\frac{{{text}}}{{{symbol}}}"
         else:
-            text = f"{text} {operation} {symbol}"
+            text = Sentence("{text} {operation} {symbol}", text, operation, symbol)
     return f"y_{{{index}}} = {text}{conditions}"
 
 
@@ -166,7 +166,7 @@ def _words(opened: Opened, line: Line) -> str:
         return "dense: queries, keys and values of the heads"
     for direction in ("forwards", "backwards"):  # of a text that is read from both ends
         if layer.sees == "earlier" and direction in line.name:
-            return f"{words}, {direction}"
+            return Sentence("{words}, {direction}", words, direction)
     return words
 
 

@@ -19,7 +19,7 @@ from pellucid.bundle.network_answers import answering
 from pellucid.data.wording import some
 from pellucid.insight.reference_lines import CLOSED, SAME, dropouts_of, is_known, taken_apart, weights_of
 from pellucid.insight.unfolded_layers import Closed, PaddedConvolution, Program, add, resize, side_by_side
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.networks import Network
 from pellucid.networks.backbone import Backbone, ScaleAndStandardise
 from pellucid.networks.layers import GlobalPool, Standardise
@@ -100,7 +100,10 @@ def _followed(backbone: nn.Module, size: tuple[int, int]) -> fx.GraphModule:
                 "the steps of its backbone cannot be followed ({name}), so that all are closed: ",
                 type(error).__name__,
             )
-            + "; ".join(f"{kind} ({some(names, 1)})" for kind, names in sorted(kinds.items()))
+            + join(
+                "; ",
+                [Sentence("{kind} ({names})", kind, some(names, 1)) for kind, names in sorted(kinds.items())],
+            )
         ) from error
     for node in list(found.graph.nodes):
         if node.op == "call_module":

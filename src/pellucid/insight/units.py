@@ -100,7 +100,7 @@ def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Arith
             index = {"channel": None, "unit": asked.unit, "place": (row, *asked.unit[1:])}[at]
             number = float(array.reshape(-1)[place] if index is None else array[index])
             text = words.format(number=asked.unit[-1], place=place)
-            text += "" if at == "unit" else f" {number:.6g}"
+            text += "" if at == "unit" else Sentence(" {number:.6g}", number)
         if operation == "/√":
             text = f"√({text} + {asked.settings['epsilon']:g})"
             number = float(np.sqrt(number + asked.settings["epsilon"]))
@@ -110,7 +110,7 @@ def _by_steps(kind: str, declared: tuple[Pointwise, ...], asked: Asked) -> Arith
             value, magnitude = value * number, magnitude * abs(number)
         else:
             value, magnitude = value / number, magnitude / abs(number)
-        steps.append(Step(f"{_SIGNS[operation]} {text}", value))
+        steps.append(Step(Sentence("{SIGNS} {text}", _SIGNS[operation], text), value))
     return Arithmetic(value, magnitude, steps=tuple(steps), source=asked.unit)
 
 
@@ -262,7 +262,12 @@ def _recurrent(
             ("from the states before", before, state_weight, state_bias),
         ):
             weighings.append(
-                Weighing(f"{name}, {where}", wide(seen[place]), wide(weight[row]), float(bias[row]))
+                Weighing(
+                    Sentence("{name}, {where}", name, where),
+                    wide(seen[place]),
+                    wide(weight[row]),
+                    float(bias[row]),
+                )
             )
         bent = "tanh" if name.startswith("candidate") else "the sigmoid"
         after.append(Step(Sentence("{name}, after {bent}", name, bent), float(gate[place])))

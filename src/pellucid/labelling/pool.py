@@ -71,7 +71,9 @@ class Pool:
         if len(text) <= _SHOWN_CHARACTERS:
             return text
         left_out = len(text) - _SHOWN_CHARACTERS
-        return f"{text[:_SHOWN_CHARACTERS]}\n\n[... {count_of(left_out, 'more character')}]"
+        return Sentence(
+            "{text}\n\n[... {left_out}]", text[:_SHOWN_CHARACTERS], count_of(left_out, "more character")
+        )
 
     def image(self, position: int) -> tuple[bytes, str]:
         """An image as it is shown, decoded and saved anew, with its media type.
@@ -165,7 +167,7 @@ def _texts(inputs: Iterable[Row], encoding: str | None) -> tuple[list[str], list
     for each in inputs:
         text, reason = text_of(each, encoding)
         if reason:
-            wrong.append(f"{each.name}: {reason}")
+            wrong.append(Sentence("{name}: {reason}", each.name, reason))
         else:
             keys.append(each.name)
             texts.append(text)
@@ -186,7 +188,7 @@ def _images(inputs: Iterable[Row], folder: Path) -> tuple[list[str], list[Path],
                 each.name,
             )
         if each.error or not isinstance(each.content, Path):
-            wrong.append(f"{each.name}: {each.error}")
+            wrong.append(Sentence("{name}: {error}", each.name, each.error))
             continue
         absolute = os.path.realpath(each.content)
         is_below = absolute.startswith(real)

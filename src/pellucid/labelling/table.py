@@ -126,7 +126,9 @@ class LabelTable:
             self._file.require_same()
         except ChangedFileError as error:
             kept = self._keep() if self.path.is_file() else ""
-            raise ChangedFileError(f"{error}; {kept}" if kept else str(error)) from error
+            raise ChangedFileError(
+                Sentence("{error}; {kept}", error, kept) if kept else str(error)
+            ) from error
 
     def _keep(self) -> str:
         """Save answers of this session that the table now lacks; a clause about them, if there are any."""

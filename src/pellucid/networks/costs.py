@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import UsageError
 from pellucid.input_kinds import IMAGES, TEXTS
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.networks.autoencoder import Prior
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.families import GENERATORS, NETWORKS, outline
@@ -220,7 +220,7 @@ def design(name: str, settings: Settings, facts: InputFacts) -> NetworkConfig:
     if taken is not given:
         fitting = [other for other in names if NETWORKS[other].input_kind is given]
         raise UsageError(
-            "--model: {name} takes {nouns}; choose one of {fitting}", name, taken.nouns, ", ".join(fitting)
+            "--model: {name} takes {nouns}; choose one of {fitting}", name, taken.nouns, join(", ", fitting)
         )
     try:
         config = families[name].design(settings, facts)

@@ -168,7 +168,9 @@ def _window(layer: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def _windowed(title: str) -> Callable[[Any], str]:
     """Title with the layer's kernel."""
-    return lambda layer: f"{title} {_window(layer)[0][0]}x{_window(layer)[1][0]}"
+    return lambda layer: Sentence(
+        "{title} {layer}x{layer2}", title, _window(layer)[0][0], _window(layer)[1][0]
+    )
 
 
 _KINDS: dict[type, Callable[[Any], str]] = {  # at most 16 characters each

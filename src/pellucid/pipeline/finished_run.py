@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pellucid.arithmetic.rounding import per_cent, percent
 from pellucid.bundle import Model, load_any
 from pellucid.errors import StorageError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join, with_templates
 from pellucid.pages.assembly import visible
 from pellucid.pipeline.by_target import WAYS, target_of_task
 from pellucid.reports.formatting import interval, read_score, scored, seconds, size
@@ -34,7 +34,8 @@ class Run:
         """The content of `metrics.json`."""
         path = self.folder / "metrics.json"
         try:
-            return Object().read("metrics", read_json(path, MOST_BYTES))
+            found = Object().read("metrics", read_json(path, MOST_BYTES))
+            return {**found, **with_templates(found)}
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise StorageError("{path}: {reason}; use an undamaged copy", path, reason) from error
@@ -56,7 +57,7 @@ class Run:
         kind = str(self.metrics.get("task", "image")).split("-")[0]
         noun = kind if kind in ("image", "text") else "example"
         known = _known_from_training(headline, noun)
-        return " ".join([self._outcome(headline, noun), *([known] if known else [])])
+        return join(" ", [self._outcome(headline, noun), *([known] if known else [])])
 
     def _outcome(self, headline: Headline, noun: str) -> str:
         name = self.metrics["recommended"]
@@ -67,7 +68,13 @@ class Run:
             test, tested, of_what = together["test"], together["examples"], " of old and new data"
         elif continual.get("missing_classes"):
             of_what = " of the new data"
-        noun = f"{'held-out' if headline.is_held_out else 'test'} {noun}{'' if tested == 1 else 's'}{of_what}"
+        noun = Sentence(
+            "{word} {noun}{word2}{of_what}",
+            "held-out" if headline.is_held_out else "test",
+            noun,
+            "" if tested == 1 else "s",
+            of_what,
+        )
         agreement, near = read_score(test.get("quadratic_weighted_kappa")), test.get("within_one_class")
         if agreement is not None and near is not None:
             ends = (

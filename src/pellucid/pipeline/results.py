@@ -16,7 +16,7 @@ from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.wording import public_text
 from pellucid.insight.findings import find
 from pellucid.insight.training_courses import Course
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.pipeline.by_target import WAYS
 from pellucid.pipeline.continual.forgetting import continual_sentences
 from pellucid.pipeline.finished_run import Run
@@ -75,7 +75,7 @@ def findings_line(metrics: Mapping[str, Any]) -> str | None:
     """
     if not metrics.get("findings"):
         return None
-    found = ", ".join(str(finding["name"]).replace("-", " ") for finding in metrics["findings"])
+    found = join(", ", [str(finding["name"]).replace("-", " ") for finding in metrics["findings"]])
     network = next((name for name in metrics["models"] if not is_classical(name)), None)
     if network is None or network == metrics["recommended"]:
         return Sentence("training: {found}; the report says how to fix it", found)
@@ -140,7 +140,7 @@ def write_models(folder: RunFolder, outcome: Outcome) -> dict[str, Any]:
         "data": data,
         **({"threshold": threshold} if (threshold := settings.get("threshold")) else {}),
         "recommended": name,
-        "reason": " ".join([outcome.recommendation.reason, *([price] if price else [])]),
+        "reason": join(" ", [outcome.recommendation.reason, *([price] if price else [])]),
         "models": entries,
         "comparisons": comparisons(outcome.comparable, name, dataset, seed),
         "contradiction": contradiction(name, outcome.comparable, dataset, settings.get("metric"), seed),
@@ -243,7 +243,7 @@ def _price(outcome: Outcome, entries: Mapping[str, Mapping[str, Any]]) -> str:
             words,
             losses,
         )
-    return f"{cost} {gain}"
+    return Sentence("{cost} {gain}", cost, gain)
 
 
 def _save(

@@ -14,7 +14,7 @@ from pellucid.data.sources.places import require_existing
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.input_kinds import TEXTS
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.networks import as_text, describe
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.by_target import WAYS, target_of_run
@@ -346,11 +346,12 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
         parts[network.plan.name] = trainings * (of_network + network.prepare_seconds)
     parts["test and report"] = slowdown() * seconds_of_conclusion(len(dataset.test), len(names) + STANDING_ON)
     total = sum(parts.values())
-    shares = " ".join(
-        Sentence("{each} of it for {name}.", seconds(each), name) for name, each in parts.items() if each
+    shares = join(
+        " ",
+        [Sentence("{each} of it for {name}.", seconds(each), name) for name, each in parts.items() if each],
     )
     found = [
-        " ".join([Sentence("A training would take about {total} here just now.", seconds(total)), shares]),
+        join(" ", [Sentence("A training would take about {total} here just now.", seconds(total)), shares]),
         *bounds,
     ]
     time = TimeBudget.of(settings)
@@ -374,7 +375,7 @@ def durations(dataset: Dataset, settings: Settings) -> list[str]:
         lacks.append("the dearest models are left out where even a part does not fit")
         if not has_curve(settings):
             lacks.append("there is no learning curve")
-        found.append(Sentence("Within {time_limit}, {lacks}.", settings.time_limit, "; ".join(lacks)))
+        found.append(Sentence("Within {time_limit}, {lacks}.", settings.time_limit, join("; ", lacks)))
     return found
 
 

@@ -10,6 +10,7 @@ from pellucid.arithmetic.rounding import percent as plain_percent
 from pellucid.data.wording import public_text
 from pellucid.evaluation import Interval
 from pellucid.language.catalogue import CHINESE, language, translated
+from pellucid.language.sentence import Sentence
 
 NOT_MEASURED = "not measured"
 _SPACE = "\u00a0"
@@ -173,7 +174,7 @@ def setting(value: Any) -> str:
     if isinstance(value, bool):
         return translated("yes" if value else "no")
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {setting(each)}" for name, each in value.items())
+        return ", ".join(Sentence("{name}: {each}", name, setting(each)) for name, each in value.items())
     return public_text(str(value))
 
 

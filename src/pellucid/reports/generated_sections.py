@@ -64,7 +64,7 @@ def verdict_of_generator(metrics: Mapping[str, Any]) -> str:
             )
         else:
             compared = Sentence(", on those of a PCA + Gaussian baseline {plain}", plain) if plain else ""
-        compared += f": {gain}" if equal else ""
+        compared += Sentence(": {gain}", gain) if equal else ""
         return Sentence(
             "A classifier trained only on images of {name} scores {percent} on "
             "{images}, on as many real ones {percent2}{compared}.",

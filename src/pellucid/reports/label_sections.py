@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.reports.error_sections import per_class
 from pellucid.reports.facts import LabelFacts, ReportFacts
 from pellucid.reports.plots import Plot, counts_plot
@@ -49,9 +49,12 @@ def together(facts: ReportFacts, found: LabelFacts) -> Sequence[LabelPair]:
 def per_example_plot(facts: ReportFacts, found: LabelFacts) -> Plot:
     """How many labels a test example has, and how many are answered, beside each other."""
     truth, answers = found.per_example.T.tolist()
-    spoken = "; ".join(
-        Sentence("{n} labels: {a} and {b}", n, a, b)
-        for n, (a, b) in enumerate(zip(truth, answers, strict=True))
+    spoken = join(
+        "; ",
+        [
+            Sentence("{n} labels: {a} and {b}", n, a, b)
+            for n, (a, b) in enumerate(zip(truth, answers, strict=True))
+        ],
     )
     label = Sentence(
         "Test {noun}s by their number of labels, in truth and answered. {spoken}", facts.noun, spoken

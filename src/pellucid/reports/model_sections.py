@@ -63,7 +63,9 @@ def judge(facts: ReportFacts) -> Mapping[str, Any]:
     # What was held out may have nothing to compare with, of which nothing is then said.
     beats_chance = score is not None and (judged.is_held_out if chance is None else score.low > chance)
     constant = "largest class" if facts.labels is None else "same labels always"
-    reference = None if chance is None else (chance, f"{constant} {significant(chance)}")
+    reference = (
+        None if chance is None else (chance, Sentence("{constant} {chance}", constant, significant(chance)))
+    )
     common = _common(facts, metric.key, beats_chance=beats_chance)
     rows = per_class(facts)
     trusted = [
@@ -331,7 +333,7 @@ def _tried(model: str, entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
     for place, (each, score) in enumerate(zip(configurations, scores, strict=True)):
         kind, words = (str(each.get(key) or "") for key in ("features", "words"))
         if kind and not words.lower().startswith(kind.lower()):
-            words = f"{kind}, {words}" if words else kind
+            words = Sentence("{kind}, {words}", kind, words) if words else kind
         lines.append((translated_list(words), None if score is None else abs(score), place == chosen))
     return {"model": model, "features": translated(features), "configurations": lines}
 

@@ -223,7 +223,16 @@ def line_plot(
             mark("circle", f"end {each.style}", cx=line[-1][0], cy=line[-1][1], r=3),
             mark("text", f"label {each.style}", each.label, x=RIGHT + 6, y=height + 4),
         ]
-    return Plot(title, unit, f"{title}: {description}", "epoch", across, upward, marks, (300, 200))
+    return Plot(
+        title,
+        unit,
+        Sentence("{title}: {description}", title, description),
+        "epoch",
+        across,
+        upward,
+        marks,
+        (300, 200),
+    )
 
 
 def counts_plot(counts: Mapping[str, Sequence[int]], title: str, note: str, x_label: str, label: str) -> Plot:
@@ -451,7 +460,10 @@ def _framed(
     title: str, description: str, x: tuple[str, Axis], y: tuple[str, Axis], marks: Sequence[Mark]
 ) -> Plot:
     """A plot of residuals, its description below it."""
-    label, caption = f"{title}: {description}", f"{description.capitalize()}."
+    label, caption = (
+        Sentence("{title}: {description}", title, description),
+        Sentence("{capitalize}.", description.capitalize()),
+    )
     return Plot(title, y[0], label, x[0], x[1], y[1], marks, (300, 220), caption=caption)
 
 

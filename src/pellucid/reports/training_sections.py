@@ -327,7 +327,9 @@ def _activations(history: Sequence[Mapping[str, Any]]) -> LayerTable:
             curve = curve._replace(value=f"{curve.value} ± {significant(deviations[name][-1][1])}")
         word = "dead" if dead[name] else "saturated"
         share = _curve(dead[name] or saturated[name], last, _down(0.0, 1.0), percent)
-        rows.append((name, (curve, share and share._replace(value=f"{share.value} {word}"))))
+        rows.append(
+            (name, (curve, share and share._replace(value=Sentence("{value} {word}", share.value, word))))
+        )
     columns = [
         ("Mean and deviation", words),
         ("Dead or saturated", Sentence("{percent} to {percent2}", percent(0.0), percent(1.0))),

@@ -6,7 +6,7 @@ from typing import Any
 from pellucid.arithmetic.rounding import per_cent
 from pellucid.evaluation import Interval
 from pellucid.evaluation.promises import least_examples
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.reports import scored_models
 from pellucid.reports.facts import AbstentionFacts, ReportFacts
 from pellucid.reports.formatting import count, finite, interval, percent, read_score, scored, significant
@@ -74,9 +74,14 @@ def abstention_section(facts: ReportFacts) -> Mapping[str, Any] | None:
     if found is None or not found.curve:
         return None
     rows = [(each, _share(each.error)) for each in found.curve]
-    spoken = "; ".join(
-        Sentence("{share:.3g}\u00a0% answered, {figures} of them wrong", 100 * point.share, " ".join(figures))
-        for point, figures in rows
+    spoken = join(
+        "; ",
+        [
+            Sentence(
+                "{share:.3g}\u00a0% answered, {figures} of them wrong", 100 * point.share, " ".join(figures)
+            )
+            for point, figures in rows
+        ],
     )
     label = Sentence("Error among the answered against the share answered. {spoken}", spoken)
     note = Sentence("on the test {noun}s, smaller is better", facts.noun)
@@ -217,15 +222,18 @@ def curve_section(facts: ReportFacts) -> Mapping[str, Any] | None:
         for name, points in found.curves.items()
         for point in points
     ]
-    spoken = "; ".join(
-        Sentence(
-            "{name} with {examples} examples {score} {score2}",
-            name,
-            count(examples),
-            scored(score),
-            interval(score),
-        ).strip()
-        for name, _, examples, score in rows
+    spoken = join(
+        "; ",
+        [
+            Sentence(
+                "{name} with {examples} examples {score} {score2}",
+                name,
+                count(examples),
+                scored(score),
+                interval(score),
+            ).strip()
+            for name, _, examples, score in rows
+        ],
     )
     note = Sentence(
         "on the validation {noun}s{word}", facts.noun, ", smaller is better" if measure.is_error else ""

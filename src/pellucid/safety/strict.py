@@ -315,7 +315,10 @@ class Object:
         """Check, as `Field` says."""
         if not isinstance(value, dict):
             raise ValueError(Sentence("{name}: no object{noun}", name, self.noun))
-        return {key: self.each.read(f"{name}: {key[:_SHOWN]}", entry) for key, entry in value.items()}
+        return {
+            key: self.each.read(Sentence("{name}: {key}", name, key[:_SHOWN]), entry)
+            for key, entry in value.items()
+        }
 
 
 def _shown(value: object) -> str:
@@ -497,7 +500,7 @@ def read_object(
             Sentence("{what}: unknown keys {unknown}, missing keys {missing}", what, unknown, missing)
         )
     return {
-        name: field.read(f"{what}: {name}", document[name])
+        name: field.read(Sentence("{what}: {name}", what, name), document[name])
         for name, field in fields.items()
         if name in document
     }

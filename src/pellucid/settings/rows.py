@@ -474,7 +474,7 @@ def parse_names(text: str) -> dict[str, str]:
     try:
         content = read_regular(Path(text), _TABLE_BYTES).decode("utf-8-sig")
     except OSError as error:
-        raise ValueError(f"{text}: {(error.strerror or str(error)).lower()}") from error
+        raise ValueError(Sentence("{text}: {lower}", text, (error.strerror or str(error)).lower())) from error
     except UnicodeDecodeError as error:
         raise ValueError(Sentence("{text}: not text in UTF-8; save it as such", text)) from error
     if content.lstrip().startswith("{"):

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pellucid.language.sentence import Sentence
 from pellucid.training.batches import Batch, Batches
 from pellucid.training.optimisers import values_of
 from pellucid.training.recipe import Recipe
@@ -148,7 +149,7 @@ def watched_activations(layers: Mapping[str, nn.Module]) -> Iterator[dict[str, l
 
     def look(name: str, kind: str, layer: nn.Module, inputs: Any, outputs: Any) -> None:
         values = outputs if isinstance(outputs, Tensor) else outputs[0]
-        found.setdefault(f"{kind} {name}", []).append(measured(values, kind))
+        found.setdefault(Sentence("{kind} {name}", kind, name), []).append(measured(values, kind))
 
     handles = [
         layer.register_forward_hook(partial(look, name, _KINDS[type(layer)]))

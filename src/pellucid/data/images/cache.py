@@ -100,16 +100,19 @@ def decode_all(
                 make_folder(root)
         except StorageError as error:
             how = "images were decoded into a temporary folder and will be decoded again next time"
-            warnings, is_lasting = (f"{error}; {how}",), False
+            warnings, is_lasting = (Sentence("{error}; {how}", error, how),), False
         with contextlib.ExitStack() as stack:
             if not is_lasting:
                 temporary = tempfile.TemporaryDirectory(prefix="pellucid-", ignore_cleanup_errors=True)
                 root = Path(stack.enter_context(temporary))
             entry = _open_or_write(root, listing, settings, fixed)
     columns, noted = entry.columns, sorted(entry.notes.items())
-    named = [f"{visible(listing.sources[index])} ({note})" for index, note in noted]
+    named = [Sentence("{sources} ({note})", visible(listing.sources[index]), note) for index, note in noted]
     if len(noted) == 1:
-        warnings = (*warnings, f"{visible(listing.sources[noted[0][0]])}: {noted[0][1]}")
+        warnings = (
+            *warnings,
+            Sentence("{sources}: {noted}", visible(listing.sources[noted[0][0]]), noted[0][1]),
+        )
     elif noted:
         sentence = Sentence(
             "{noted:,} images have several frames or pages, and the first is used: {named}",
@@ -343,9 +346,9 @@ def _key(listing: Listing, settings: Settings, fixed: Preprocessing | None) -> s
     digest = hashlib.blake2b(digest_size=20)
     fitted = (settings.image_size or largest_side(settings)) if fixed is None else fixed
     if fixed is None and settings.resize != "fit":
-        fitted = f"{fitted} {settings.resize}"
+        fitted = Sentence("{fitted} {resize}", fitted, settings.resize)
     if fixed is None and (ignored := of_images(parse_ignore(settings.ignore))):
-        fitted = f"{fitted} {ignored}"
+        fitted = Sentence("{fitted} {ignored}", fitted, ignored)
     # An image that the budget of pixels refused is read anew where the budget was raised.
     digest.update(repr((FORMAT, pillow_version, fitted, len(listing), PIXELS.value())).encode())
     folder = os.getcwd()

@@ -39,6 +39,7 @@ from pellucid.data.images.preprocessing import (
 from pellucid.data.listing import TEST, VALIDATION
 from pellucid.data.removal import of_images
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 from pellucid.progress import report
 from pellucid.settings import Settings, parse_ignore
 
@@ -190,7 +191,7 @@ def _array_blocks(pixels: np.ndarray, preprocessing: Preprocessing) -> Generator
     """Fitted images of an array, block by block; one with values that are not finite stays black."""
     colour = "colour" if pixels.shape[3] == 3 else "grey"
     depth = "float" if pixels.dtype.kind == "f" else f"{8 * pixels.dtype.itemsize}-bit"
-    mode = colour if pixels.dtype == np.uint8 else f"{depth} {colour}"
+    mode = colour if pixels.dtype == np.uint8 else Sentence("{depth} {colour}", depth, colour)
     mode = "black and white" if pixels.dtype == bool else mode
     for values in blocks(pixels, block_rows(pixels)):
         is_good = finite_rows(values)

@@ -17,6 +17,7 @@ from pellucid.data.sources.source import Cell, Row, Stream
 from pellucid.data.sources.values import read_text, text_or_reason
 from pellucid.data.wording import visible
 from pellucid.errors import DataError
+from pellucid.language.sentence import Sentence
 
 _MOST_IN_BLOCK = 1024
 _MOST_BLOCK_BYTES = 1 << 25
@@ -129,7 +130,7 @@ def fit_inputs(inputs: Sequence[Row], preprocessing: Preprocessing, executor: Ex
         pixels=np.stack(readable) if readable else np.zeros((0, *shape), np.uint8),
         errors=[result if isinstance(result, str) else "" for result, _ in results],
         warnings=[
-            f"{visible(image.name)}: {warning}"
+            Sentence("{name}: {warning}", visible(image.name), warning)
             for image, (_, warning) in zip(inputs, results, strict=True)
             if warning
         ],

@@ -123,8 +123,8 @@ def read_archives(paths: Sequence[Path], place: str, settings: Settings) -> List
         warning.removeprefix(f"{part.place}: ") for part in parts for warning in part.warnings
     )
     warnings = (
-        *(f"{place}: {sentence}" for sentence in sentences),
-        f"{place}: {count_of(len(paths), 'archive')} ({by_split(splits)})",
+        *(Sentence("{place}: {sentence}", place, sentence) for sentence in sentences),
+        Sentence("{place}: {paths} ({splits})", place, count_of(len(paths), "archive"), by_split(splits)),
     )
     return dataclasses.replace(joined(parts), place=place, warnings=warnings)
 
@@ -230,7 +230,12 @@ def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
         )
     columns = "texts from column 'text'; labels from column 'label'"
     lines = "texts and labels line by line, each pair of files being a table"
-    warnings = [each.replace(f"{place}: {columns}", f"{place}: {lines}") for each in listing.warnings]
+    warnings = [
+        each.replace(
+            Sentence("{place}: {columns}", place, columns), Sentence("{place}: {lines}", place, lines)
+        )
+        for each in listing.warnings
+    ]
     if pairs.unlabelled:
         warnings.append(
             Sentence("{place}: {unlabelled} left out, having no labels", place, some_quoted(pairs.unlabelled))
@@ -364,5 +369,8 @@ def _list_named(sidecar: SidecarTable, images: ImageFinder, settings: Settings) 
             )
         elif all(of_folders):
             splits, why = of_folders, "; splits by the folders of the images"
-    warnings = (*table.warnings, f"{table.place}: {columns.sentence()}{why}; {FLAGS}")
+    warnings = (
+        *table.warnings,
+        Sentence("{place}: {sentence}{why}; {FLAGS}", table.place, columns.sentence(), why, FLAGS),
+    )
     return dataclasses.replace(rows, splits=splits, paths=paths, warnings=warnings), columns.label

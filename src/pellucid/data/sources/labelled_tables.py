@@ -210,11 +210,14 @@ def list_table(table: Table, folder: Path, settings: Settings) -> Listing:
         return dataclasses.replace(
             rows,
             paths=[Stored(table.images[packed], position) for position in range(len(rows))],
-            warnings=(*table.warnings, f"{table.place}: {columns.sentence()}; {FLAGS}"),
+            warnings=(
+                *table.warnings,
+                Sentence("{place}: {sentence}; {FLAGS}", table.place, columns.sentence(), FLAGS),
+            ),
         )
     if columns.input.holds != IMAGES:
         return list_texts_of(table, columns, folder, settings)
-    warnings = (*table.warnings, f"{table.place}: {columns.sentence()}")
+    warnings = (*table.warnings, Sentence("{place}: {sentence}", table.place, columns.sentence()))
     return dataclasses.replace(_with_paths(RowReader(table, columns), folder, settings), warnings=warnings)
 
 
@@ -244,7 +247,9 @@ def without_ignored(table: Table, columns: Columns, settings: Settings) -> tuple
             why = Sentence(
                 "column {name} is no part of the inputs; --ignore changes nothing there", quoted(name)
             )
-            table = dataclasses.replace(table, warnings=(*table.warnings, f"{table.place}: {why}"))
+            table = dataclasses.replace(
+                table, warnings=(*table.warnings, Sentence("{place}: {why}", table.place, why))
+            )
         chosen = columns.input._replace(name=",".join(kept), parts=kept)
         columns = dataclasses.replace(columns, input=chosen)
     return table, columns
@@ -268,7 +273,7 @@ def list_texts_of(table: Table, columns: Columns, folder: Path, settings: Settin
         rows = reader.listing()
         texts, problems = taker.finish(rows.sources)
         rows = dataclasses.replace(rows, texts=texts, problems=problems)
-    warnings = (*table.warnings, *encodings, f"{table.place}: {columns.sentence()}")
+    warnings = (*table.warnings, *encodings, Sentence("{place}: {sentence}", table.place, columns.sentence()))
     return dataclasses.replace(rows, joined_columns=columns.joined, warnings=warnings)
 
 

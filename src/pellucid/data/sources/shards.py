@@ -37,7 +37,7 @@ from pellucid.data.tables.table import Block, Table, table_of_batches
 from pellucid.data.trees import Folder
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.safety.strict import parse_line
 from pellucid.settings import Settings
 
@@ -107,7 +107,7 @@ def require_all_named(names: Sequence[str], splits: Sequence[str], place: str, f
 def by_split(splits: Iterable[str]) -> str:
     """Number of files of each split, for the end of a sentence."""
     counts = Counter(split or "no split" for split in splits)
-    numbers = ", ".join(f"{number:,} of {name}" for name, number in counts.items())
+    numbers = join(", ", [f"{number:,} of {name}" for name, number in counts.items()])
     return Sentence("{numbers}, by the names of the files", numbers)
 
 
@@ -143,11 +143,18 @@ def read_shards(shards: Sequence[Shard], place: str, settings: Settings) -> List
     # Which columns were chosen is the same in all parts, and reported once.
     sentence = parts[0].warnings[-1].removeprefix(f"{parts[0].place}: ")
     warnings = [
-        warning for part in parts for warning in part.warnings if warning != f"{part.place}: {sentence}"
+        warning
+        for part in parts
+        for warning in part.warnings
+        if warning != Sentence("{place}: {sentence}", part.place, sentence)
     ]
     if len(parts) > 1 or parts[0].splits[0]:
-        sentence += f"; {count_of(len(parts), 'table')} ({by_split(part.splits[0] for part in parts)})"
-    warnings.append(f"{place}: {sentence}")
+        sentence += Sentence(
+            "; {parts} ({by_split})",
+            count_of(len(parts), "table"),
+            by_split(part.splits[0] for part in parts),
+        )
+    warnings.append(Sentence("{place}: {sentence}", place, sentence))
     if empty:
         warnings.append(
             Sentence(
@@ -243,7 +250,7 @@ def list_samples(samples: Samples, settings: Settings) -> Listing:
         form="webdataset",
         sources=[str(file) for file in inputs],
         paths=inputs,
-        warnings=(f"{samples.place}: {TAKEN}, {sentence}",),
+        warnings=(Sentence("{place}: {TAKEN}, {sentence}", samples.place, TAKEN, sentence),),
     )
     return read_texts(listing, settings.encoding)[0] if samples.input == _TEXT else listing
 

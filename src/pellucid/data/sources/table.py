@@ -82,7 +82,7 @@ def stream_of_table(open_it: Callable[[], Table], folder: Path, settings: Settin
             return table.rows
         return sum(len(block.numbers) for block in open_it().read(names))
 
-    return Stream(rows, count, [*table.warnings, f"{table.place}: {chosen.clause()}"])
+    return Stream(rows, count, [*table.warnings, Sentence("{place}: {clause}", table.place, chosen.clause())])
 
 
 def _packed_cells(table: Table, column: str, others: Sequence[str], start: int) -> Iterator[Row]:

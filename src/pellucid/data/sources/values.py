@@ -66,7 +66,7 @@ def _joined(row: Joined) -> tuple[str, str]:
         if reason and reason != BLANK:
             return "", Sentence("{reason} in column {name}", reason, quoted(name))
         if text:
-            parts.append(f"{name}: {text}")
+            parts.append(Sentence("{name}: {text}", name, text))
     return "\n".join(parts), "" if parts else BLANK
 
 
@@ -215,7 +215,9 @@ def paths_of(
             )
         paths.append(path)
         if problem:
-            wrong[problem].append(row if problem == OUTSIDE else f"{row} ({quoted(str(value))})")
+            wrong[problem].append(
+                row if problem == OUTSIDE else Sentence("{row} ({str})", row, quoted(str(value)))
+            )
     if wrong[OUTSIDE]:
         raise DataError(
             "{place}: the path leaves the table's folder at {wrong}; "

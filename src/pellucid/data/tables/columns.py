@@ -31,7 +31,7 @@ from pellucid.data.labels import read_number
 from pellucid.data.tables.table import Table
 from pellucid.data.wording import quoted, some, some_quoted, visible
 from pellucid.errors import DataError, UsageError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.settings import Settings, likely_meant
 
 # Usual names of a column of image paths.
@@ -229,7 +229,7 @@ class ChosenInput(NamedTuple):
                 self.why,
                 flag,
             )
-        why = f" ({self.why})" if self.why else ""
+        why = Sentence(" ({why})", self.why) if self.why else ""
         return Sentence("{holds} from column {name}{why}", self.holds, quoted(self.name), why)
 
 
@@ -523,7 +523,7 @@ class Columns:
             first = quoted(min(self.sources, key=place_of_source))
             flag = Sentence("--group-column {first} keeps each in one split", first)
             clauses.append(Sentence("perhaps groups in column {first} ({flag})", first, flag))
-        return "; ".join(clauses) + self.left_out
+        return join("; ", clauses) + self.left_out
 
 
 def choose_columns(table: Table, folder: Path, settings: Settings) -> Columns:
@@ -590,7 +590,7 @@ def _left_out(table: Table, holds: str, parts: tuple[str, ...], others: set[str 
         and _typical_length(columns[name]) > 0
         and 2 * len(set(map(str, columns[name]))) > len(columns[name])
     ]
-    shown = ", ".join(quoted(name) + " (texts)" * (name in texts) for name in left)
+    shown = join(", ", [quoted(name) + " (texts)" * (name in texts) for name in left])
     joined = ",".join(name for name in names if name in (*parts, *texts))
     return Sentence("; left out: {shown}", shown) + (
         Sentence("; --input-column {joined} reads the texts as one", quoted(joined)) * bool(texts)

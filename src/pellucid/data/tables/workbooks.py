@@ -214,7 +214,9 @@ class Workbook:
             raise
         except DataError as error:
             known = str(error)
-            raise DataError(known if known.startswith(self._place) else f"{self._place}: {known}") from error
+            raise DataError(
+                known if known.startswith(self._place) else Sentence("{place}: {known}", self._place, known)
+            ) from error
         except Exception as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise DataError(

@@ -341,7 +341,9 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
     models = [] if key is None else _models(metrics["models"], key, name, headline.part)
     own = next((each["score"] for each in models if each["is_own"]), "")
     words = "" if key is None else METRICS[key].words
-    shown = {each: text for each, text in rows if text} | ({score: f"{words} {own}"} if own else {})
+    shown = {each: text for each, text in rows if text} | (
+        {score: Sentence("{words} {own}", words, own)} if own else {}
+    )
     return {
         "title": _title(config),
         "rows": [(each, shown[each]) for each, _ in rows if each in shown],

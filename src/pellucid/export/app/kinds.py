@@ -20,7 +20,7 @@ from pellucid.export.app.shell import text_columns
 from pellucid.insight.opened_networks import Opened, layered, open_network
 from pellucid.insight.reference_lines import CLOSED, taken_apart
 from pellucid.insight.unfolded_layers import KnownWords
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.networks import Network
 from pellucid.networks.text_layers import MeanAndMax
 from pellucid.reference import LAYERS
@@ -138,7 +138,7 @@ def refusal_of_network(network: Network) -> str:
         return Sentence("its network cannot be taken apart into layers ({error})", error)
     closed = sorted({str(line.settings["what"]) for line in lines if line.kind == CLOSED})
     return (
-        Sentence("there is no formula for its layers of the kind {closed}", ", ".join(closed))
+        Sentence("there is no formula for its layers of the kind {closed}", join(", ", closed))
         if closed
         else ""
     )

@@ -16,7 +16,7 @@ from pellucid.arithmetic.rounding import figure
 from pellucid.data import Dataset
 from pellucid.evaluation import corrected_interval, corrected_p_value
 from pellucid.evaluation.intervals import Interval, span
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.settings import Metric, Settings, metrics_of
@@ -65,7 +65,12 @@ class Contrast:
         """The form in `metrics.json`."""
         verdict: str = Sentence("{a} and {b}: {finding}", self.a, self.b, self.finding)
         if self.better is not None:
-            verdict = f"{self.better} {self.finding} {self.b if self.better == self.a else self.a}"
+            verdict = Sentence(
+                "{better} {finding} {b}",
+                self.better,
+                self.finding,
+                self.b if self.better == self.a else self.a,
+            )
         return {
             "a": self.a,
             "b": self.b,
@@ -117,7 +122,7 @@ class Standings:
         for finding, form in _AGAINST.items():
             if names := [name for name, each in found.items() if each == finding]:
                 parts.append(form.format(_listed(names)))
-        against = "; ".join(parts)
+        against = join("; ", parts)
         return Sentence(
             "{best} has the best {level} over {trainings:,} trainings; it is {against}.",
             best,

@@ -297,7 +297,11 @@ def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings
 def _named(names: Sequence[str]) -> str:
     """The first few names of classes, and how many there are if more follow."""
     shown = some([quoted(name) for name in names], _NAMES_SHOWN)
-    return shown if len(names) <= _NAMES_SHOWN else f"{count_of(len(names), 'class')} ({shown})"
+    return (
+        shown
+        if len(names) <= _NAMES_SHOWN
+        else Sentence("{names} ({shown})", count_of(len(names), "class"), shown)
+    )
 
 
 def continual_learner(continual: ContinualTraining, context: RunContext) -> NetworkLearner:

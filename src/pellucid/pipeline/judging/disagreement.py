@@ -100,7 +100,7 @@ def disagreement(
             len(positions),
             noun,
         )
-        + f" {found['reason']} {advice}",
+        + Sentence(" {found} {advice}", found["reason"], advice),
     }
 
 

@@ -15,7 +15,7 @@ from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import count_of
 from pellucid.evaluation import SCORING, LabelJudgement
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.pipeline.judging.by_target import JUDGING, example_of, shown
 from pellucid.pipeline.judging.refitting import Split, cross_fit
 from pellucid.pipeline.judging.testing import drawn
@@ -172,7 +172,7 @@ def _setup(candidates: Sequence[Candidate], body: Candidate | None, material: Da
     features, words = same.setup
     if material.takes == "texts":
         return features, words
-    return VALUES, words.removeprefix(f"{FEATURES[_FEATURES].title}, ")
+    return VALUES, words.removeprefix(Sentence("{title}, ", FEATURES[_FEATURES].title))
 
 
 def draw_folds(together: Int64[np.ndarray, " n"], folds: int, seed: int) -> Int64[np.ndarray, " n"]:
@@ -294,7 +294,7 @@ def judge_labels(
         ],
         count=len(found),
         examined=sum(judgement.examined for _, judgement, _ in judged),
-        method=" ".join(words for _, _, words in judged),
+        method=join(" ", [words for _, _, words in judged]),
         agreed=sum(judgement.agreed for _, judgement, _ in judged),
         precision=expected / len(found) if found else None,
         judges=[
@@ -343,7 +343,7 @@ def _judged(judge: Judge, what: str, dataset: Dataset) -> _JudgedLabels:
         follows = "That is too weak, or too little, to call a label wrong, so none of these is listed."
     elif not judgement.share:
         follows = "The share of wrong labels is not distinguishable from zero, so none of these is listed."
-    return _JudgedLabels(judge, judgement, " ".join([*sentences, follows]))
+    return _JudgedLabels(judge, judgement, join(" ", [*sentences, follows]))
 
 
 def as_json(label_issues: LabelIssues | None) -> dict[str, Any] | None:

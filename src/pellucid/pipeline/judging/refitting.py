@@ -21,7 +21,7 @@ from pellucid.data import Dataset
 from pellucid.data.splitting import places_in_strata
 from pellucid.data.wording import count_of
 from pellucid.evaluation.learning_curve import LearningCurve, learning_curve
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.pipeline.judging.novelty_detectors import signals_by_model
 from pellucid.pipeline.learners.backbone_costs import SECONDS_A_VALUE
 from pellucid.pipeline.learners.backbone_learners import Built, FrozenLearner, TuningLearner
@@ -253,7 +253,7 @@ class _Judging:
 
     def sentence(self, judged: Sequence[Candidate]) -> str:
         """Line on what was judged, and the scores."""
-        names, parts = ", ".join(each.name for each in judged), self.parts[: len(self.found)]
+        names, parts = join(", ", [each.name for each in judged]), self.parts[: len(self.found)]
         examples = count_of(sum(len(part.validation) for part in parts), self.noun)
         score = on_held_out(judged, self.folds.dataset, self.context.settings)
         return (
@@ -353,7 +353,7 @@ def _judge_in_time(
                     judge(each, 1)
         further = [f"{each.name} {len(each.found)}" for each in order if len(each.found) > before[each.name]]
         stage.words = (
-            Sentence("folds that judged in the end: {further}", ", ".join(further)) if further else ""
+            Sentence("folds that judged in the end: {further}", join(", ", further)) if further else ""
         )
 
 

@@ -388,7 +388,7 @@ def judged_giveaways(
         entry["metric"] = metric.key
         entry["test_with"], entry["test_without"] = len(each.test_with), len(each.test_without)
         entry["test_without_of_class"] = of_class
-        name, remedy = f"{each.kind} {each.value}", each.remedy()
+        name, remedy = Sentence("{kind} {value}", each.kind, each.value), each.remedy()
         if score is None:
             words = Sentence("{name} gives class {label} away. {remedy}", name, quoted(each.label), remedy)
         else:

@@ -396,4 +396,4 @@ def on_held_out(candidates: Sequence[Candidate], dataset: Dataset, settings: Set
     """The models' scores on what was held out, by the metric that decides, in words."""
     metric = dataset.target.decides(settings.metric)
     shown = [figure(held_out_score(metric, each, dataset, settings.seed)) for each in candidates]
-    return f"{metric.words} {', '.join(shown)}"
+    return Sentence("{words} {shown}", metric.words, ", ".join(shown))

@@ -12,7 +12,7 @@ from pellucid.bundle import Generator
 from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, UsageError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.networks import NETWORKS, Network, NetworkConfig, describe
 from pellucid.networks.text_networks import cell_of
 from pellucid.pipeline.learners.backbone_learners import BackboneLearner
@@ -443,7 +443,7 @@ def recipe_words(plan: Plan) -> str:
                 "the first block frozen from epoch {epochs} on", recipe.epochs - recipe.frozen_epochs + 1
             )
         ] = True
-    return ", ".join(words for words, is_so in parts.items() if is_so)
+    return join(", ", [words for words, is_so in parts.items() if is_so])
 
 
 def _words_on_threads(recipe: Recipe) -> str:

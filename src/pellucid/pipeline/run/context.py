@@ -13,7 +13,7 @@ from pellucid.data import Dataset
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError
 from pellucid.input_kinds import TEXTS
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.pipeline.by_target import target_of_run
 from pellucid.pipeline.run.journal import NOTES, Journal, RunFolder
 from pellucid.pipeline.run.stages import Stages
@@ -180,7 +180,7 @@ def require_same_data(place: str, dataset: Dataset, journal: Journal, stages: St
             "{place}: the data changed since the run was started ({changed}); "
             "restore it, or start again with --overwrite",
             place,
-            "; ".join(changed),
+            join("; ", changed),
         )
     # Texts also depend on what cuts them into tokens.
     names = (*_LIBRARIES, *(("tokenizers",) if dataset.input_kind is TEXTS else ()))

@@ -13,7 +13,7 @@ from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.tables.frames import is_frame, is_lazy, json_lines_of_frame
 from pellucid.data.wording import public_name
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join, with_sentences, with_templates
 from pellucid.safety.files import (
     locked,
     make_folder,
@@ -72,7 +72,7 @@ class RunFolder:
         """
         path = self.path / name
         try:
-            return read_sealed(path)
+            return with_templates(read_sealed(path))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -80,11 +80,11 @@ class RunFolder:
 
     def write_sealed(self, name: str, document: dict[str, Any]) -> None:
         """Write one of the run's files with its seal, through the save protocol."""
-        write_file(self.path / name, sealed(document))
+        write_file(self.path / name, sealed(with_sentences(document)))
 
     def write_json(self, name: str, document: dict[str, Any]) -> None:
         """Write one of the run's JSON files through the save protocol."""
-        write_json(self.path / name, document)
+        write_json(self.path / name, with_sentences(document))
 
     @contextlib.contextmanager
     def opened(self, resume: bool, overwrite: bool) -> Iterator[None]:
@@ -364,7 +364,8 @@ def require_unchanged(given: Mapping[str, Any], before: Settings) -> None:
     ]
     if changed:
         raise UsageError(
-            "--resume: settings changed ({changed}); leave them out, or use --overwrite", "; ".join(changed)
+            "--resume: settings changed ({changed}); leave them out, or use --overwrite",
+            join("; ", changed),
         )
 
 

@@ -120,7 +120,7 @@ class Stages:
         over = done if done is not None and current.words == words else current.words
         if over:
             took = time.monotonic() - current.pace.began
-            self._print(self._wrapped(f"{translated(over)}  {took:.1f} s"), tick=True)
+            self._print(self._wrapped(Sentence("{over}  {took:.1f} s", over, took)), tick=True)
         for detail in current.details:
             self.paragraph(detail)
 

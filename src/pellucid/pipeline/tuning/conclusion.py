@@ -127,7 +127,7 @@ class Verdict:
                 difference,
             )
         )
-        return f"{start[self.finding]}: {outcome}"
+        return Sentence("{start}: {outcome}", start[self.finding], outcome)
 
     def to_json(self) -> dict[str, Any]:
         """Its part of `tune` in `metrics.json`."""

@@ -284,7 +284,11 @@ def _search(study: Any, tuning: Tuning, folder: RunFolder, stages: Stages) -> li
     search = Search(study, tuning.space, tuning.trials, tuning.settings.seed, folder.checkpoints)
 
     def say(found: "EndedTrial") -> None:
-        words = found.state if found.score is None else f"{tuning.metric.words} {figure(found.score)}"
+        words = (
+            found.state
+            if found.score is None
+            else Sentence("{words} {score}", tuning.metric.words, figure(found.score))
+        )
         if complete := search.complete:
             words += Sentence("; best so far {figure}", figure(best_of(complete, tuning.metric).score or 0.0))
         stages.line(

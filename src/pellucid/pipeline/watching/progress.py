@@ -215,7 +215,7 @@ class Progress(Onlooker):
             "Epoch {epochs:,} of {name} is over{value}.",
             training.epochs,
             training.name,
-            f"; {left}" if left else "",
+            Sentence("; {left}", left) if left else "",
         )
 
     # The facts of a report.
