@@ -154,7 +154,7 @@ def test_layouts_are_read_without_a_flag(tmp_path: Path, name: str) -> None:
         ("t.txt", "__label__a one\n\nno label here\n", "empty label at row 3"),
         ("t.xlsx", b"PK no archive", "not a readable workbook|not a ZIP archive"),
         ("t.xls", b"\xd0\xcf", "tables that end in .xls are not read; save it as .xlsx"),
-        ("t.feather", b"ARROW1", "write it as .parquet"),
+        ("t.feather", b"ARROW1", "t.feather: not a readable Arrow file"),
         ("t.tab", "a\ttext\nd\tstring\nclass\t\n?\tsome text\nx\tmore text\n", "empty label at row 4"),
     ],
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -96,6 +97,13 @@ def workbook(place: Path) -> Path:
     return place.with_suffix(".xlsx")
 
 
+def feather(place: Path) -> Path:
+    path = place.with_suffix(".feather")
+    made = {"text": [f"{TEXT} {row}." for row in range(12)], "label": [NAMES[row % 2] for row in range(12)]}
+    pd.DataFrame(made).to_feather(path)
+    return path
+
+
 def shards_in_a_folder(place: Path) -> Path:
     return Path(shutil.copytree(MADE / "shards", place / "inner"))
 
@@ -119,6 +127,8 @@ LABELLED: dict[str, Callable[[Path], Path]] = {
     "json lines packed": lines(".jsonl.gz", JSON),
     "json": json_array,
     "xlsx": workbook,
+    "feather": feather,
+    "Arrow with a footer": lambda place: feather(place).rename(place.with_suffix(".arrow")),
     "fastText": lines(".txt", "__label__{label} {text}"),
     "fastText in a folder": fast_text_folder,
     "labelled lines": lines(".txt", "{label}\t{text}"),

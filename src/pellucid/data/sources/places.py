@@ -37,8 +37,8 @@ _MOST_REPEATED = 60  # characters of a typed text that a message repeats
 
 # Every form that labelled data may have, for messages.
 KNOWN_FORMS = (
-    "a folder of class folders, a table (.csv .tsv .tab .json .jsonl .parquet .arrow .xlsx, lines of "
-    "fastText, a .txt in which every line is a class, a tab and a text), a folder of such tables, a .zip "
+    "a folder of class folders, a table (.csv .tsv .tab .json .jsonl .parquet .arrow .feather .xlsx, lines "
+    "of fastText, a .txt in which every line is a class, a tab and a text), a folder of such tables, a .zip "
     "or .tar of any of them, a folder of IDX files, an .npz file, "
     "sample:fashion or sample:spam"
 )
@@ -241,11 +241,15 @@ def open_places(
 def _require_there(place: str, settings: Settings) -> None:
     """Refuse a place that is not there, and words of a text in the place of a name."""
     require_local(place)
-    if os.path.lexists(place) or form_of(place) in (Form.SAMPLE, Form.PATTERN):
-        return
+    form = form_of(place)
     # Words of a text rather than the name of a file, which seldom has a space and mostly an ending.
-    is_of_texts = settings.task == TEXTS.task
-    if is_of_texts and (" " in place.strip() or not (Path(place).suffix or os.sep in place)):
+    are_words = " " in place.strip() or not (Path(place).suffix or os.sep in place)
+    is_text = are_words and settings.task == TEXTS.task
+    if os.path.lexists(place) or form is Form.SAMPLE:
+        return
+    if form is Form.PATTERN and not (is_text and not glob.glob(place, recursive=True)):
+        return
+    if is_text:
         text = shlex.quote(place) if len(place) <= _MOST_REPEATED else "'...'"
         raise DataError(
             "{place}: no such file or folder; for a text itself give --text {text}, or "

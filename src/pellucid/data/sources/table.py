@@ -34,7 +34,7 @@ from pellucid.settings import Settings
 # The path that a value names, and what is wrong with it; empty where a file is there.
 Find = Callable[[object], tuple[Path, str]]
 
-UNCLEAR = "none or several"
+UNCLEAR = "unclear"
 
 _FIRST = 20  # values by which a column of names is detected
 _MOST_PLACES = 50  # folders in which a file is looked for
