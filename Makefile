@@ -13,7 +13,7 @@ export OMP_WAIT_POLICY = PASSIVE
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-types test-avx2 test-all golden mutants durations fuzz lint lint-types lint-style lint-js format format-js bench bench-gpu bench-list textbook docs docs-check gallery wheels release release-check lint-release generated clean
+.PHONY: help demo test test-types test-avx2 test-all golden mutants durations fuzz lint lint-types lint-style lint-js format format-js bench bench-list textbook docs docs-check gallery wheels release release-check lint-release generated clean
 
 help:
 	@echo "make demo        train on the bundled images and e-mails and write reports (about a minute)"
@@ -30,7 +30,6 @@ help:
 	@echo "make format      put the source into the form that make lint wants"
 	@echo "make format-js   put the pages' scripts into the form that make lint-js wants"
 	@echo "make bench       every benchmark; ONLY='starting ...' picks some"
-	@echo "make bench-gpu   training on a graphics card, beside airbench"
 	@echo "make bench-list  what each benchmark shows and how long it takes"
 	@echo "make textbook    every claim of docs/textbook.md tried anew: under an hour; ONLY='pooling ...' picks some"
 	@echo "make wheels      wheels and source archives of pellucid and pellucid-runtime, in dist, with their SHA-256"
@@ -113,9 +112,6 @@ format: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/run.py $(ONLY)
-
-bench-gpu: $(VENV)/.installed-bench
-	$(BIN)/python benchmarks/on_gpu.py
 
 bench-list: $(VENV)/.installed-plain
 	$(BIN)/python benchmarks/run.py --list

@@ -14,8 +14,8 @@ Takes: 1 minute on one core
 import numpy as np
 from measuring import command_line, heading, print_table, write_json
 
-from pellucid.arithmetic.label_metrics import label_counts, macro_f1, micro_f1
-from pellucid.evaluation.label_thresholds import fit_thresholds
+from pellucid.arithmetic.metrics import label_counts, label_macro_f1, micro_f1
+from pellucid.evaluation.label_scores import fit_thresholds
 
 SHARES = np.repeat([0.01, 0.03, 0.1, 0.3], 5)
 APART = 2.0
@@ -77,7 +77,7 @@ def main() -> None:
                     counts = label_counts(wanted, (said >= thresholds).astype(np.int8))
                     of_label = 2 * counts.hits / np.maximum(counts.labelled + counts.predicted, 1)
                     shares = of_label.reshape(4, -1).mean(axis=1).tolist()
-                    scores[name].append([*shares, float(macro_f1(counts)), float(micro_f1(counts))])
+                    scores[name].append([*shares, float(label_macro_f1(counts)), float(micro_f1(counts))])
             for name, each in scores.items():
                 rows.append([str(examples), stated, name, *(f"{mean:.3f}" for mean in np.mean(each, axis=0))])
     head = ["examples", "probabilities", "rule", "1 %", "3 %", "10 %", "30 %", "macro-F1", "micro-F1"]

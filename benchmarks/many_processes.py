@@ -3,8 +3,9 @@
     python benchmarks/many_processes.py [cnn rnn vae ...] [--processes 2 3 4] [--schedules 20] [--kills 50]
         [--rounds 5] [--time-out 8]
 
-Families as in `same_weights.py`. Each is trained on 1 and 2 threads and on each number of processes of one
-thread: all files of its models and its table of the test must agree. `--schedules` says how many trainings
+Each family learns from a bundled sample; `folds`, `gan`, and `backbone` of drawn weights, from 300 images of
+it. It is trained on 1 and 2 threads and on each number of processes of one thread: all files of its models
+and its table of the test must agree. `--schedules` says how many trainings
 are killed with SIGKILL at random moments, all their processes, and each time resumed on a number of threads
 or processes that is drawn anew. `--kills` says how many trainings lose one rank at a random moment, by
 SIGKILL or SIGSTOP in turns: the command must end with exit code 7 (or by the signal, where it is rank 0)
@@ -15,6 +16,8 @@ turns.
 Takes: about an hour and a half on two cores; `cnn --schedules 2 --kills 4 --rounds 2` some minutes.
 """
 
+import gzip
+import hashlib
 import itertools
 import json
 import os
@@ -26,13 +29,29 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from measuring import command_line, heading, in_turns, middle, print_table, ran, summary, write_json
-from same_weights import FAMILIES, digest, print_hashes, write_backbone
 
+import pellucid
+
+IMAGES, TEXTS, ALONE = "sample:fashion", "sample:spam", "--no-baselines --folds 0"
+FAMILIES = {
+    "cnn": f"{IMAGES} --model cnn --width 16 --batch-size 256 --dropout 0.1 --epochs 3 {ALONE}",
+    "muon": f"{IMAGES} --model cnn --width 16 --batch-size 256 --optimizer muon --epochs 2 {ALONE}",
+    "lenet": f"{IMAGES} --model lenet --batch-size 256 --epochs 6 {ALONE}",
+    "mlp": f"{IMAGES} --model mlp --batch-size 256 --epochs 12 {ALONE}",
+    "folds": "few.npz --model mlp --batch-size 64 --parts 4 --folds 3 --epochs 8",
+    "backbone": f"few.npz --backbone test_efficientnet --weights backbone.safetensors {ALONE} --epochs 3",
+    "vae": f"{IMAGES} --model vae --width 16 --batch-size 192 --epochs 3",
+    "gan": "few.npz --model gan --width 8 --batch-size 64 --parts 4 --epochs 20",
+    "bag": f"{TEXTS} --model bag --epochs 2 --folds 0",
+    "text-cnn": f"{TEXTS} --model text-cnn --width 32 --epochs 2 {ALONE}",
+    "rnn": f"{TEXTS} --model rnn --width 32 --length 100 --epochs 2 {ALONE}",
+}
 # The command, with a time-out of its own and a checkpoint after every epoch.
 DRIVER = """
 import sys
@@ -60,6 +79,34 @@ class Way:
         words = [*FAMILIES[family].split(), "--out", str(run), "--threads", str(self.threads), "--resume"]
         more = ["--processes", str(self.processes)] if self.processes > 1 else []
         return [sys.executable, "-c", DRIVER, str(time_out), "train", *words, *more]
+
+
+def digest(run: Path) -> str:
+    """One hash of all that a training has learnt and answered."""
+    found = hashlib.sha256()
+    for path in sorted([*run.glob("models/**/*.safetensors"), run / "test.csv"]):
+        if path.is_file():
+            found.update(path.relative_to(run).as_posix().encode() + path.read_bytes())
+    return found.hexdigest()[:12]
+
+
+def write_backbone() -> None:
+    """A small network of drawn weights, as a user's own file, and a few images for it."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    network = timm.create_model("test_efficientnet", pretrained=False, num_classes=7)
+    save_file(network.state_dict(), "backbone.safetensors")
+    sample = Path(pellucid.__file__).parent / "data" / "fashion"
+    images, labels = (
+        np.frombuffer(gzip.decompress(next(sample.glob(f"train-{kind}*")).read_bytes()), np.uint8)
+        for kind in ("images", "labels")
+    )
+    pixels = images[16:].reshape(-1, 28, 28)
+    test = {"x_test": pixels[300:400], "y_test": labels[308:408]}
+    np.savez("few.npz", x_train=pixels[:300], y_train=labels[8:308], **test)
 
 
 def started(words: Sequence[str]) -> "subprocess.Popen[str]":
@@ -182,6 +229,21 @@ def timed_in_turns(family: str, rounds: int) -> dict[str, Any]:
         return training_seconds(run)
 
     return in_turns({str(way): (lambda way=way: time_of(way)) for way in (Way(2), Way(1, 2))}, rounds)
+
+
+def print_hashes(hashes: Mapping[str, Mapping[str, str]], kills: Mapping[str, int]) -> None:
+    """Print for each family how many different hashes its trainings ended in."""
+    rows = [
+        (
+            family,
+            str(len(found)),
+            str(kills[family]),
+            str(len(set(found.values()))),
+            next(iter(found.values())),
+        )
+        for family, found in hashes.items()
+    ]
+    print_table(("family", "trainings", "kills", "different hashes", "the first"), rows)
 
 
 def print_lost(outcomes: Sequence[dict[str, Any]], time_out: float) -> bool:

@@ -1,8 +1,7 @@
 """Runs the benchmarks: `python benchmarks/run.py [NAME ...]`, or `--list` to see what each takes.
 
 A benchmark is a script of this folder whose docstring has a line `Takes: TIME`. One whose line
-begins with `FOLDER;` needs data of yours, one with `CARD;` a graphics card: both are left out here,
-and run by themselves.
+begins with `FOLDER;` needs data of yours: it is left out here, and run by itself.
 """
 
 import argparse
@@ -26,7 +25,7 @@ class Benchmark(NamedTuple):
 
     @property
     def needs_more(self) -> bool:
-        return self.takes.startswith(("FOLDER;", "CARD;"))
+        return self.takes.startswith("FOLDER;")
 
 
 def benchmarks() -> dict[str, Benchmark]:

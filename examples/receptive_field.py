@@ -19,7 +19,7 @@ from trying import Options, images
 
 from pellucid import ImageClassifier, explain
 from pellucid.data import Dataset, prepare
-from pellucid.insight.receptive_fields import Box
+from pellucid.insight.layer_records import Box
 from pellucid.networks import Network
 from pellucid.settings import Settings
 

@@ -32,8 +32,8 @@ from pellucid.evaluation import (
     score,
     worth,
 )
-from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
 from pellucid.evaluation.comparisons import compare_all, flip_p_values
+from pellucid.evaluation.recommendation import chosen_weights, cross_fitted_average
 from pellucid.novelty import fit_measure
 
 CLOSE = {"rel": 1e-9, "abs": 1e-12}

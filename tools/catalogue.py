@@ -35,7 +35,7 @@ SOURCE = ROOT / "src" / "pellucid"
 CATALOGUE = SOURCE / "language" / "zh_CN.po"
 SHIPPED = CATALOGUE.with_suffix(".json")
 # Rooms and files whose texts nobody reads: mathematics for readers of the source, forms, names of shapes.
-NOBODY = ("arithmetic", "serving/openapi.py", "language", "reports/svg", "data/raw_texts.py")
+NOBODY = ("arithmetic", "language", "reports/svg", "data/raw_texts.py")
 # What people read beside sentences that stand in the source as they are read.
 NOUNS = (
     "character", "class", "colour image", "column", "copy", "core", "correction", "epoch", "example",

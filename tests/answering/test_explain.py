@@ -11,9 +11,8 @@ from PIL import Image
 import pellucid
 from every_model import classical_model
 from pellucid.answering.explain import explain
-from pellucid.answering.naming import model_of
 from pellucid.answering.predict import predict
-from pellucid.answering.training_examples import known_label
+from pellucid.answering.training_examples import known_label, model_of
 from pellucid.bundle import load_any, save
 from pellucid.cli.main import main
 from pellucid.errors import DataError, ModelFileError, UsageError

@@ -5,18 +5,17 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from labelled import labelled
-from pellucid.arithmetic.label_metrics import (
+from pellucid.arithmetic.metrics import (
     is_subset_right,
     label_average_precisions,
     label_calibration_error,
     label_counts,
     label_log_loss_terms,
-    macro_f1,
+    label_macro_f1,
     micro_f1,
     ranked_labels,
     ranking_precision_terms,
     sample_f1_terms,
-    scored_labels,
 )
 from pellucid.settings.metrics import METRICS, metrics_of
 from pellucid.targets import metric_value
@@ -42,8 +41,8 @@ def test_every_metric_by_hand():
     assert counts.labelled.tolist() == [2, 2, 0]
     assert counts.predicted.tolist() == [1, 3, 1]
     assert float(micro_f1(counts)) == pytest.approx(2 * 3 / (4 + 5))
-    assert float(macro_f1(counts)) == pytest.approx((2 / 3 + 4 / 5) / 2)
-    assert scored_labels(LABELS).tolist() == ranked_labels(LABELS).tolist() == [True, True, False]
+    assert float(label_macro_f1(counts)) == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert ranked_labels(LABELS).tolist() == [True, True, False]
     assert sample_f1_terms(LABELS, PREDICTED).tolist() == pytest.approx([2 / 3, 2 / 3, 1, 2 / 3])
     assert is_subset_right(LABELS, PREDICTED).tolist() == [False, False, True, False]
     # label 0 ranks 1 1 0; label 1 ranks 1 0 1 0
@@ -76,7 +75,6 @@ def test_an_example_without_answers_leaves_the_others_theirs():
 def test_only_a_label_that_is_here_and_not_there_can_be_ranked():
     labels = np.array([[1, 1, 0, -1], [1, 0, 0, 1], [1, -1, 0, -1]], np.int8)
     assert ranked_labels(labels).tolist() == [False, True, False, False]
-    assert scored_labels(labels).tolist() == [True, True, False, True]
 
 
 @pytest.mark.parametrize("seed", range(5))

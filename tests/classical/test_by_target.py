@@ -5,7 +5,7 @@ import pytest
 
 from labelled import numbered
 from pellucid.classical import FITS, Budget, TrainingSet, baselines_for, fit_baseline
-from pellucid.classical.search import score
+from pellucid.classical.baselines import score
 from pellucid.data.raw_texts import Texts
 from pellucid.input_kinds import TEXTS, VALUES
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, TARGETS, UNKNOWN, Labels, Target
@@ -62,7 +62,7 @@ def test_it_answers_better_than_what_sees_no_inputs(target, kind, name):
 
 @pytest.mark.parametrize("weights", [None, np.array([1.0, 3.0, 2.0])])
 def test_weights_of_classes_multiply_those_of_examples(weights):
-    from pellucid.classical.work import Work
+    from pellucid.classical.training_set import Work
 
     work = Work(2, 0, 1, SMALL, weights=weights, class_weights=(1.0, 10.0))
     labels = np.array([0, 1, 1])

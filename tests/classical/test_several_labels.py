@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 from labelled import numbered
-from pellucid.arithmetic.label_metrics import label_log_loss_terms
+from pellucid.arithmetic.metrics import label_log_loss_terms
 from pellucid.bundle.format import PredictorPlan, pack, unpack
 from pellucid.classical import PREDICTORS, Budget, TrainingSet, baselines_for, fit_baseline
 from pellucid.classical.forests import forest_of_labels
@@ -28,7 +28,7 @@ from pellucid.classical.one_against_rest import (
 )
 from pellucid.classical.text_baselines import LOGISTIC, SVM, TextSetup, for_labels
 from pellucid.classical.text_features import about_labels
-from pellucid.classical.work import Work
+from pellucid.classical.training_set import Work
 from pellucid.data.raw_texts import Texts
 from pellucid.safety.strict import from_json, parse, to_bytes, to_json
 from pellucid.targets import ABSENT, CLASSIFICATION, MULTILABEL, PRESENT, UNKNOWN

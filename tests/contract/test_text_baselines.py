@@ -27,7 +27,7 @@ from pellucid.classical.text_baselines import (
     for_numbers,
 )
 from pellucid.classical.text_features import about_classes, about_numbers, most_features, survey_texts
-from pellucid.classical.work import Trial, Work
+from pellucid.classical.training_set import Trial, Work
 from pellucid.data.raw_texts import Texts
 from pellucid.input_kinds import TEXTS
 from pellucid.targets import CLASSIFICATION, REGRESSION

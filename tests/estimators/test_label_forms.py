@@ -14,8 +14,7 @@ from sklearn.preprocessing import MultiLabelBinarizer
 
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.by_target import FORMS
-from pellucid.estimators.fit_labels import OwnLabels
-from pellucid.estimators.label_forms import read_indicators
+from pellucid.estimators.fit_labels import OwnLabels, read_indicators
 from pellucid.input_kinds import IMAGES
 from pellucid.settings import Settings
 from pellucid.targets import MULTILABEL

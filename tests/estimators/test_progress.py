@@ -10,8 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import pellucid
-from pellucid.estimators import progress
-from pellucid.estimators.progress import FitProgress
+from pellucid.estimators.estimator import FitProgress
 
 DIGITS = load_digits()
 
@@ -26,7 +25,7 @@ class Terminal(io.StringIO):
 def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, verbose: bool | None, seconds: float) -> str:
     """What is written while two stages go on, the second for some seconds."""
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr(progress, "_SILENT", 0.1)
+    monkeypatch.setattr("pellucid.estimators.estimator._SILENT", 0.1)
     found = FitProgress(verbose)
     with found.shown():
         with found.stage("reading", "read"):
@@ -61,8 +60,8 @@ def test_a_pipe_shows_it_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch
 def test_a_network_in_training_says_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "_SILENT", 0.0)
-    monkeypatch.setattr(progress, "_BETWEEN", 0.0)
+    monkeypatch.setattr("pellucid.estimators.estimator._SILENT", 0.0)
+    monkeypatch.setattr("pellucid.estimators.estimator._BETWEEN", 0.0)
     quiet = pellucid.ImageClassifier(model="mlp", epochs=3, threads=1).fit(
         DIGITS.data[:200], DIGITS.target[:200]
     )

@@ -16,7 +16,6 @@ import numpy as np
 
 from pellucid.arithmetic.metrics import OF_COUNTS, OF_RANKS
 from pellucid.evaluation import (
-    averaging,
     calibration,
     changes,
     comparisons,
@@ -25,9 +24,8 @@ from pellucid.evaluation import (
     label_comparisons,
     label_issues,
     label_scores,
-    label_thresholds,
-    ordered_comparisons,
     promises,
+    recommendation,
     scores,
     shifts,
 )
@@ -251,8 +249,8 @@ def of_averaging() -> Any:
             continue
         labels = make()[0]
         models = [make(seed=seed)[1] for seed in (1, 2, 3)] + [make(seed=4)[1] ** 0.5]
-        found[noun] = averaging.chosen_weights(labels, models)
-        found[f"{noun} cross-fitted"] = averaging.cross_fitted_average(labels, models, 5)[::9]
+        found[noun] = recommendation.chosen_weights(labels, models)
+        found[f"{noun} cross-fitted"] = recommendation.cross_fitted_average(labels, models, 5)[::9]
     return found
 
 
@@ -333,9 +331,7 @@ def of_comparisons() -> Any:
         ],
         "classes": comparisons.compare_all(codes, models, None, 3),
         "ordered": [
-            each
-            for of in (None, groups)
-            for each in ordered_comparisons.compare_ordered(codes, models, of, 3)
+            each for of in (None, groups) for each in label_comparisons.compare_ordered(codes, models, of, 3)
         ],
         "classes of groups": comparisons.compare_all(codes, models, groups, 3),
         "numbers": comparisons.compare_numbers(numbers, guesses, None, 3),
@@ -456,11 +452,11 @@ def of_several() -> Any:
         "many precisions": label_scores.label_precisions(
             *(each[:, 2:] for each in (of_labels(500)[0].values, of_labels(500)[1]))
         )(draws(3).integers(0, 3, (2, 500)) * 1.0),
-        "thresholds": label_thresholds.fit_thresholds(states, answers),
-        "thresholds of few": label_thresholds.fit_thresholds(states[:4], answers[:4]),
-        "thresholds of none": label_thresholds.fit_thresholds(states[:0], answers[:0]),
+        "thresholds": label_scores.fit_thresholds(states, answers),
+        "thresholds of few": label_scores.fit_thresholds(states[:4], answers[:4]),
+        "thresholds of none": label_scores.fit_thresholds(states[:0], answers[:0]),
         "best": [
-            label_thresholds._best_of(np.array(given), np.array(stated))
+            label_scores._best_of(np.array(given), np.array(stated))
             for given, stated in (
                 ([1.0, 0, 1, 0], [0.9, 0.7, 0.4, 0.1]),
                 ([0.0, 1], [1.0, 1.0]),
@@ -468,7 +464,7 @@ def of_several() -> Any:
                 ([0.0], [0.5]),
             )
         ],
-        "decisions": label_thresholds.cross_fitted_decisions(labels, answers, 3).sum(axis=0),
+        "decisions": label_scores.cross_fitted_decisions(labels, answers, 3).sum(axis=0),
     }
 
 

@@ -6,7 +6,7 @@ from labelled import labelled
 from pellucid.arithmetic import log_loss
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.bundle.held_out import MOST_MEMBERS
-from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
+from pellucid.evaluation.recommendation import chosen_weights, cross_fitted_average
 
 
 def of_two(*probabilities):

@@ -5,8 +5,8 @@ import pytest
 
 from evaluation.draws import drawn, drawn_labels
 from pellucid.evaluation import SCORING, score
-from pellucid.evaluation.averaging import chosen_weights
 from pellucid.evaluation.changes import changes
+from pellucid.evaluation.recommendation import chosen_weights
 from pellucid.settings import metrics_of
 from pellucid.targets import MULTILABEL, REGRESSION, TARGETS, Labels, Target
 

@@ -5,10 +5,10 @@ import pytest
 
 from evaluation.draws import drawn_labels
 from labelled import answered, labelled
-from pellucid.arithmetic.label_metrics import label_log_loss_terms
+from pellucid.arithmetic.metrics import label_log_loss_terms
 from pellucid.arithmetic.probabilities import sigmoid_at_temperature, weighted_mean
 from pellucid.evaluation import cross_fitted, fit_temperature
-from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
+from pellucid.evaluation.recommendation import chosen_weights, cross_fitted_average
 
 
 @pytest.mark.parametrize("stated", [0.5, 1.0, 2.5])

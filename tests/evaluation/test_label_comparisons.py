@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluation.draws import drawn_labels
-from pellucid.arithmetic.label_metrics import label_counts, macro_f1, micro_f1
+from pellucid.arithmetic.metrics import label_counts, label_macro_f1, micro_f1
 from pellucid.evaluation import Groups
 from pellucid.evaluation.label_comparisons import (
     _merits,
@@ -36,7 +36,7 @@ def exact_p_value(metric, labels, first, second, sets):
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-@pytest.mark.parametrize(("key", "metric"), [("micro_f1", micro_f1), ("macro_f1", macro_f1)])
+@pytest.mark.parametrize(("key", "metric"), [("micro_f1", micro_f1), ("macro_f1", label_macro_f1)])
 def test_exchanging_answers_comes_near_to_trying_all_ways(key, metric, grouped):
     labels, _ = drawn_labels(10, 4, seed=2, unknown=0.1)
     first, second = flipped(labels, 0.1, 0), flipped(labels, 0.3, 1)

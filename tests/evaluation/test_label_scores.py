@@ -5,7 +5,7 @@ import pytest
 
 from evaluation.draws import drawn_labels
 from labelled import answered, labelled
-from pellucid.arithmetic.label_metrics import label_average_precisions, label_counts
+from pellucid.arithmetic.metrics import label_average_precisions, label_counts
 from pellucid.evaluation import Groups, label_scores, reliability, score, score_slices, wilson, worth
 from pellucid.evaluation.calibration import calibration_error
 from pellucid.settings.metrics import metrics_of

@@ -5,8 +5,8 @@ import pytest
 
 from evaluation.draws import drawn_labels
 from labelled import labelled
-from pellucid.arithmetic.label_metrics import label_counts, macro_f1, micro_f1
-from pellucid.evaluation.label_thresholds import (
+from pellucid.arithmetic.metrics import label_counts, label_macro_f1, micro_f1
+from pellucid.evaluation.label_scores import (
     HIGHEST,
     LOWEST,
     cross_fitted_decisions,
@@ -50,7 +50,7 @@ def test_they_are_better_than_one_half_on_new_examples(stated, examples):
         thresholds = fit_thresholds(*drawn_labels(examples, 8, stated, seed, unknown=0.1))
         counts = label_counts(others, (said >= thresholds).astype(np.int8))
         plain = label_counts(others, MULTILABEL.labels(said))
-        ahead.append([float(score(counts) - score(plain)) for score in (macro_f1, micro_f1)])
+        ahead.append([float(score(counts) - score(plain)) for score in (label_macro_f1, micro_f1)])
     macro, micro = np.mean(ahead, axis=0)
     assert macro > 0.02
     assert micro > 0

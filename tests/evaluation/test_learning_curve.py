@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from labelled import labelled
-from pellucid.arithmetic.label_metrics import label_counts, micro_f1
+from pellucid.arithmetic.metrics import label_counts, micro_f1
 from pellucid.evaluation import wilson
 from pellucid.evaluation.learning_curve import learning_curve
 

@@ -157,16 +157,16 @@ def test_the_card_says_what_the_run_found(run):
     rows = dict(card["rows"])
     learned = json.loads((run / "metrics.json").read_text())["models"]["mlp"]["train_examples"]
     assert re.fullmatch(rf"images\d* \u00b7 {learned}", rows["cardTrained"])
-    assert rows["cardModel"] == "mlp"
+    assert rows["model"] == "mlp"
     assert card["title"] in rows["cardTrained"]
     assert rows["cardScore"].startswith("accuracy 0.")
-    assert rows["cardInput"] == f"{DIGITS.width} \u00d7 {DIGITS.height} \u00d7 1"
+    assert rows["input"] == f"{DIGITS.width} \u00d7 {DIGITS.height} \u00d7 1"
     assert [each["name"] for each in card["models"] if each["is_own"]] == ["mlp"]
     assert len(card["models"]) > 3
     assert card["models"][-1]["name"] == "majority"
     assert [key for key, _ in card_of(number_model("mlp"), "mlp", run.parent)["rows"]] == [
-        "cardModel",
-        "cardInput",
+        "model",
+        "input",
         "cardParameters",
         "cardVersion",
     ]

@@ -9,11 +9,10 @@ import pytest
 from exported_models import EVERY, content_of
 from pellucid.bundle import HeldOut, load
 from pellucid.errors import ModelFileError
-from pellucid.export import precision as judging
+from pellucid.export import proof as judging
 from pellucid.export.by_target import scored
 from pellucid.export.export import _with_promises, export, metadata_of
-from pellucid.export.precision import Labelled, halved, judge, labelled
-from pellucid.export.proof import HeldOutExamples, thresholds_of
+from pellucid.export.proof import HeldOutExamples, Labelled, halved, judge, labelled, thresholds_of
 from pellucid.input_kinds import VALUES
 from pellucid.runtime.exported import opened
 from pellucid.runtime.metadata import Metadata

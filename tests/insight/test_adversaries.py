@@ -7,8 +7,7 @@ import torch
 from generators import trained_generator
 from insight.test_autoencoders import SHAPES, assert_units_agree
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.generator_programs import adversarial_program
-from pellucid.insight.generator_terms import CONTEST_SEED
+from pellucid.insight.generator_terms import CONTEST_SEED, adversarial_program
 from pellucid.insight.opened_networks import open_program
 from pellucid.networks import InputFacts, build, design
 from pellucid.reference import LAYERS

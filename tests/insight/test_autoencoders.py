@@ -11,8 +11,7 @@ from pellucid.bundle import AutoencoderModel, Generator
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.errors import DataError, ModelFileError
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.generator_programs import autoencoder_program
-from pellucid.insight.generator_terms import FEWEST_SHOWN, LATENT_SEED, STEPS, noise_for
+from pellucid.insight.generator_terms import FEWEST_SHOWN, LATENT_SEED, STEPS, autoencoder_program, noise_for
 from pellucid.insight.opened_networks import open_program
 from pellucid.insight.unit_arithmetic import TOLERANCE
 from pellucid.insight.units import open_unit

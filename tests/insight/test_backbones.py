@@ -13,9 +13,8 @@ from pellucid.insight.attribution import grad_cam, has_maps
 from pellucid.insight.by_target import log_odds
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.gradients import WeightChecker, go_back
-from pellucid.insight.layer_records import layer_records
+from pellucid.insight.layer_records import layer_records, receptive_field
 from pellucid.insight.opened_networks import layered, open_network, still
-from pellucid.insight.receptive_fields import receptive_field
 from pellucid.insight.reference_lines import CLOSED
 from pellucid.insight.unit_arithmetic import TOLERANCE
 from pellucid.insight.units import open_unit

@@ -12,9 +12,8 @@ from pellucid.classical.forests import Forest
 from pellucid.classical.kernel_machines import Kernel
 from pellucid.classical.predictors import Linear
 from pellucid.input_kinds import VALUES
-from pellucid.insight.contributions import _names, contributions_of
+from pellucid.insight.contributions import _names, contributions_of, node_values
 from pellucid.insight.explaining import explain_model
-from pellucid.insight.tree_paths import node_values
 
 WITH_TERMS = [name for name in [*CLASSICAL, *ON_NETWORK] if not name.startswith(("majority", "mean"))]
 MODELS = CLASSICAL | ON_NETWORK | OF_LABELS

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from insight.small_networks import asked, model, opened
+from pellucid.insight.layer_records import receptive_field
 from pellucid.insight.opened_networks import still
-from pellucid.insight.receptive_fields import receptive_field
 from pellucid.insight.units import OPENED
 
 EXACT = ("cnn-average-no-norm", "lenet-average")

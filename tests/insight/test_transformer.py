@@ -13,9 +13,8 @@ from pellucid.errors import UsageError
 from pellucid.insight.attribution import ids_of
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.gradients import WeightChecker, go_back
-from pellucid.insight.layer_records import layer_records
+from pellucid.insight.layer_records import layer_records, receptive_field
 from pellucid.insight.opened_networks import Opened, open_network
-from pellucid.insight.receptive_fields import receptive_field
 from pellucid.insight.unit_arithmetic import TOLERANCE
 from pellucid.insight.units import OPENED, open_unit
 from pellucid.networks import Network

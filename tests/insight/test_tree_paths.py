@@ -6,9 +6,8 @@ import pytest
 from every_model import CLASSICAL, inputs_of
 from pellucid.classical.forests import Forest
 from pellucid.classical.predictors import dense
-from pellucid.insight import tree_paths
-from pellucid.insight.contributions import contributions_of
-from pellucid.insight.tree_paths import node_values, path_through
+from pellucid.insight import contributions
+from pellucid.insight.contributions import contributions_of, node_values, path_through
 
 FOREST = "random-forest"
 
@@ -52,7 +51,7 @@ def test_a_large_tree_is_cut_beside_the_path(monkeypatch):
     values = node_values(forest, 8)
     whole = path_through(forest, features[0], *values)
     assert whole.whole == len(whole.parents)
-    monkeypatch.setattr(tree_paths, "MOST_DRAWN", 2 * len(whole.questions) + 5)
+    monkeypatch.setattr(contributions, "MOST_DRAWN", 2 * len(whole.questions) + 5)
     cut = path_through(forest, features[0], *values)
     assert 2 * len(whole.questions) + 1 <= len(cut.parents) < cut.whole == whole.whole
     assert cut.is_on_path.sum() == whole.is_on_path.sum()

@@ -9,7 +9,7 @@ from every_model import network_model
 from pellucid.input_kinds import TEXTS
 from pellucid.networks import NETWORKS, InputFacts, Network, build, design
 from pellucid.networks.config import NetworkConfig
-from pellucid.networks.extending import Centres, centres_of, copied, with_classes
+from pellucid.networks.families import Centres, centres_of, copied, with_classes
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION, REGRESSION, Target
 from small_models import digits

@@ -8,10 +8,10 @@ from torch import nn
 from torch.nn import functional
 
 from pellucid.networks import InputFacts, build, design
-from pellucid.networks.text_layers import MeanAndMax
-from pellucid.networks.transformer import (
+from pellucid.networks.text_layers import (
     NORM_EPSILON,
     Attend,
+    MeanAndMax,
     PositionalEmbedding,
     TransformerLayer,
     UnitLength,

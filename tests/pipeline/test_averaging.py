@@ -12,9 +12,8 @@ from labelled import labelled, with_labels_at
 from pellucid.arithmetic.probabilities import weighted_mean
 from pellucid.data import Dataset
 from pellucid.evaluation import cross_fitted, fit_temperature
-from pellucid.evaluation.averaging import cross_fitted_average
-from pellucid.evaluation.label_thresholds import cross_fitted_decisions, fit_thresholds
-from pellucid.evaluation.recommendation import Recommendation
+from pellucid.evaluation.label_scores import cross_fitted_decisions, fit_thresholds
+from pellucid.evaluation.recommendation import Recommendation, cross_fitted_average
 from pellucid.pipeline.concluding import (
     _knowing_their_data,
     average_of,

@@ -11,7 +11,7 @@ import pytest
 from data.made import listing_of, listing_of_texts
 from every_model import MODELS
 from pellucid.classical import Budget, OverdueError
-from pellucid.classical.work import Pace
+from pellucid.classical.training_set import Pace
 from pellucid.data import Dataset, Preprocessing, prepare
 from pellucid.data.wording import count_of
 from pellucid.input_kinds import IMAGES, TEXTS
@@ -180,7 +180,7 @@ def test_one_set_up_on_all_texts_comes_before_any_are_compared(clock):
 
 def test_a_fit_is_given_up_once_its_pace_is_far_behind(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("pellucid.classical.work.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("pellucid.classical.training_set.time", SimpleNamespace(monotonic=lambda: now[0]))
     pace = Pace(100, 50.0)
     for _ in range(7):
         now[0] += 1.0
@@ -202,7 +202,9 @@ def test_columns_of_a_linear_model_tell_its_pace(monkeypatch):
     dataset, _ = prepare(listing, Settings())
     learner, ticks = ClassicalLearner("svm", Settings(threads=1)), itertools.count()
     assert learner._fitted(dataset, Budget(configurations=1), time.monotonic() + 60).train_examples
-    monkeypatch.setattr("pellucid.classical.work.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    monkeypatch.setattr(
+        "pellucid.classical.training_set.time", SimpleNamespace(monotonic=lambda: next(ticks))
+    )
     with pytest.raises(OverdueError) as late:
         learner._fitted(dataset, Budget(configurations=1), 60)
     assert late.value.times > 1.25
@@ -245,7 +247,7 @@ def test_a_forest_keeps_the_trees_that_it_has_grown_in_time(monkeypatch):
     whole = learner._fitted(material, Budget(trees=40, configurations=1))
     looks = iter([0.0] * 30 + [1e9] * 1_000)
     with monkeypatch.context() as patch:
-        patch.setattr("pellucid.classical.work.time", SimpleNamespace(monotonic=lambda: next(looks)))
+        patch.setattr("pellucid.classical.training_set.time", SimpleNamespace(monotonic=lambda: next(looks)))
         stopped = learner._fitted(material, Budget(trees=40, configurations=1), 1e8)
         with pytest.raises(OverdueError):
             learner._fitted(material, Budget(trees=40, configurations=1), 1e8)

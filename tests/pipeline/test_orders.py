@@ -8,8 +8,8 @@ import pytest
 from every_model import MODELS
 from pellucid.data import Dataset
 from pellucid.evaluation import Groups
-from pellucid.evaluation.ordered_comparisons import compare_ordered, kappa_value
-from pellucid.pipeline.judging import orders, testing
+from pellucid.evaluation.label_comparisons import compare_ordered, kappa_value
+from pellucid.pipeline.judging import testing
 from pellucid.pipeline.learners.candidates import Candidate, HeldOutAnswers
 from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
@@ -48,8 +48,8 @@ def test_both_learn_from_as_many_and_are_compared_on_unseen_examples_by_groups(d
             return [SimpleNamespace(model="plain")]
 
     plain = stated(dataset.test[10:], 0.5)
-    monkeypatch.setattr(orders, "ClassicalLearner", Learner)
-    monkeypatch.setattr(orders, "answers", lambda model, data, some: plain if len(some) == 140 else None)
+    monkeypatch.setattr(testing, "ClassicalLearner", Learner)
+    monkeypatch.setattr(testing, "answers", lambda model, data, some: plain if len(some) == 140 else None)
     with_order = stated(dataset.test, 0.2)
     candidates = [
         Candidate(
@@ -66,7 +66,7 @@ def test_both_learn_from_as_many_and_are_compared_on_unseen_examples_by_groups(d
     context = SimpleNamespace(
         dataset=dataset, settings=Settings(seed=8), affords=lambda *_: True, stages=Stages(quiet=True)
     )
-    found = orders.gain_of_order(candidates, tested, context)
+    found = testing.gain_of_order(candidates, tested, context)
     assert given["name"] == found["model"] == "svm"
     assert given["material"].target is CLASSIFICATION
     assert given["material"].train.tolist() == [*range(seen)]

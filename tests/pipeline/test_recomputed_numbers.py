@@ -14,8 +14,8 @@ from labelled import labelled
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.bundle import AverageModel, load_any
 from pellucid.evaluation import Groups, recommend, score, worth
-from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
 from pellucid.evaluation.comparisons import compare_numbers
+from pellucid.evaluation.recommendation import chosen_weights, cross_fitted_average
 from recomputed import Recomputed, holm_by_hand, wilson_interval
 
 pytestmark = pytest.mark.core

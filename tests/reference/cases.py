@@ -7,8 +7,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pellucid.networks.text_layers import EmbeddingBag, MaskedPool, reordered, reversed_order, token_mask
-from pellucid.networks.transformer import Attend
+from pellucid.networks.text_layers import (
+    Attend,
+    EmbeddingBag,
+    MaskedPool,
+    reordered,
+    reversed_order,
+    token_mask,
+)
 
 LSTM_GATES, GRU_GATES = 4, 3
 TOKENS = np.array([[3, 5, 3, 4, 0], [2, 0, 0, 0, 0], [1, 6, 2, 2, 5]])

@@ -8,13 +8,13 @@ import pytest
 
 from every_model import SAVED, inputs_of
 from insight.small_networks import NAMES
+from pellucid.insight.contributions import TreePath
 from pellucid.insight.explaining import explain_model
 from pellucid.insight.opened_networks import layered
 from pellucid.insight.reference_lines import dropouts_of
-from pellucid.insight.tree_paths import TreePath
 from pellucid.networks import InputFacts, build, design
 from pellucid.reports.explain import render_explanation
-from pellucid.reports.explain.overview import MOST_STAGES, drawing_of, stages_of
+from pellucid.reports.explain.page_data import MOST_STAGES, drawing_of, stages_of
 from pellucid.settings import Settings
 from pellucid.targets import ORDERED
 from reports.explained import BACKBONE, GENERATORS, explained, explained_classical

@@ -13,9 +13,14 @@ from sklearn.metrics import f1_score
 from pellucid.data import prepare
 from pellucid.pipeline.train import train
 from pellucid.reports import Answered, ReportFacts, render
-from pellucid.reports.error_sections import ShownExample, label_mistakes, per_class
+from pellucid.reports.error_sections import (
+    ShownExample,
+    label_mistakes,
+    labels_section,
+    mean_labels,
+    per_class,
+)
 from pellucid.reports.facts import LabelIssue, LabelIssues
-from pellucid.reports.label_sections import labels_section, mean_labels
 from pellucid.reports.plots import BOTTOM, counts_plot
 from pellucid.reports.report import render_preview
 from pellucid.settings import METRICS, Settings

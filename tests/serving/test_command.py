@@ -9,8 +9,8 @@ import pytest
 from command_line import within
 from pellucid.bundle import load
 from pellucid.errors import ModelFileError, UsageError
-from pellucid.export import for_serving
-from pellucid.export.for_serving import served_content
+from pellucid.export import export
+from pellucid.export.export import served_content
 from pellucid.serving import serve
 from serving.served import JSON, serving
 
@@ -57,7 +57,7 @@ def test_a_model_folder_without_a_run_is_served_with_a_warning_and_not_kept(run,
 def test_a_folder_that_changes_while_it_is_read_is_refused(run, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     shutil.copytree(run, tmp_path / "run")
-    proved = for_serving._proved
+    proved = export._proved
 
     def changing(place, announce):
         content = proved(place, announce)
@@ -65,7 +65,7 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(run, tmp_path, monkey
         document.write_bytes(document.read_bytes() + b"\n")
         return content
 
-    monkeypatch.setattr(for_serving, "_proved", changing)
+    monkeypatch.setattr(export, "_proved", changing)
     with pytest.raises(ModelFileError, match="changed while it was read; start again"):
         served_content(str(tmp_path / "run"), lambda sentence: None)
     assert not list((tmp_path / "cache").rglob("*.onnx"))
@@ -102,9 +102,9 @@ def test_what_is_not_installed_is_named(monkeypatch, module, reason):
 
 
 def test_an_export_that_needs_more_names_it(run, monkeypatch):
-    find = for_serving.importlib.util.find_spec
+    find = export.importlib.util.find_spec
     monkeypatch.setattr(
-        for_serving.importlib.util, "find_spec", lambda name: None if name == "onnxscript" else find(name)
+        export.importlib.util, "find_spec", lambda name: None if name == "onnxscript" else find(name)
     )
     with pytest.raises(UsageError, match=r"to export it needs onnxscript; pip install 'pellucid\[serve\]'"):
         served_content(str(run), lambda sentence: None)

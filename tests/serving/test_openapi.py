@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from exported_models import exported
-from pellucid.serving.openapi import document
+from pellucid.serving.application import document
 from serving.served import IMAGES, TEXTS, serving, write_models
 
 pytest.importorskip("schemathesis")

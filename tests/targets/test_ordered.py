@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
 from pellucid.classical import FITS, Budget, TrainingSet
-from pellucid.classical.work import Work
+from pellucid.classical.training_set import Work
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.evaluation import SCORING, Groups, score
 from pellucid.evaluation.recommendation import recommend

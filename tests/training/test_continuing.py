@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from pellucid.networks.extending import copied
+from pellucid.networks.families import copied
 from pellucid.settings import Settings
 from pellucid.training import Session
 from pellucid.training.recipe import EPOCHS_SHARE, RATE_SHARE, batches_per_epoch, continued, continued_words

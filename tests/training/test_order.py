@@ -9,8 +9,8 @@ import torch
 from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import StorageError
-from pellucid.training import Batches, order
-from pellucid.training.order import ReadAhead, place_in_file, shuffled_windows
+from pellucid.training import Batches, batches
+from pellucid.training.batches import ReadAhead, place_in_file, shuffled_windows
 
 # 3,000 rows of 1,000 bytes: blocks of 4 rows, windows of 16 blocks.
 _ROWS, _SIZE = 3_000, 1_000
@@ -19,9 +19,9 @@ _ROWS, _SIZE = 3_000, 1_000
 @pytest.fixture
 def tiny_windows(monkeypatch):
     """Any array counts as large, with small windows of small blocks."""
-    monkeypatch.setattr(order, "LARGE", 0)
-    monkeypatch.setattr(order, "_BLOCK", 4 * _SIZE)
-    monkeypatch.setattr(order, "_WINDOW", 64 * _SIZE)
+    monkeypatch.setattr(batches, "LARGE", 0)
+    monkeypatch.setattr(batches, "_BLOCK", 4 * _SIZE)
+    monkeypatch.setattr(batches, "_WINDOW", 64 * _SIZE)
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_a_large_set_is_shuffled_in_windows_of_random_blocks(tiny_windows, store
 
 def test_each_class_is_in_each_window_of_a_set_sorted_by_class(monkeypatch):
     """As many blocks to a window as by default; smaller rows."""
-    monkeypatch.setattr(order, "LARGE", 0)
-    monkeypatch.setattr(order, "_BLOCK", 20)
-    monkeypatch.setattr(order, "_WINDOW", 20 * 256)
+    monkeypatch.setattr(batches, "LARGE", 0)
+    monkeypatch.setattr(batches, "_BLOCK", 20)
+    monkeypatch.setattr(batches, "_WINDOW", 20 * 256)
     inputs, labels = np.zeros((50_000, 1), np.uint8), np.arange(50_000) // 5_000
     for window in shuffled_windows(np.arange(50_000), inputs, draws())[:-1]:
         shares = np.bincount(labels[window], minlength=10) / len(window)

@@ -12,8 +12,8 @@ from pellucid.data.images.augmentation import Augmentation
 from pellucid.errors import DivergedError
 from pellucid.settings import Settings
 from pellucid.training.hardware import pinned
-from pellucid.training.parts import Networks, PartDropout, PartSum, TreeSum, parts_of
 from pellucid.training.recipe_defaults import most_parts
+from pellucid.training.steps import Networks, PartDropout, PartSum, TreeSum, parts_of
 from training.sessions import first_batch, same, step_of, weights_of
 
 WHOLE = 178

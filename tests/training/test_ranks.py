@@ -16,8 +16,8 @@ from killing import killed_and_resumed
 from pellucid.errors import DivergedError, RankFailedError, UsageError
 from pellucid.settings import Settings
 from pellucid.training.joint import _Arrays, _examples
-from pellucid.training.parts import PartSum
 from pellucid.training.ranks import Ranks, packed, together, unpacked
+from pellucid.training.steps import PartSum
 from training.sessions import After, same
 from training.test_determinism import FAMILIES
 

@@ -40,8 +40,8 @@ SERVER = {"jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"}
 PAGE = ("export/app/page/*.html", "export/app/page/app.css", "reports/explain/page/explain.css")
 """Templates and style of the page of a server."""
 
-LANGUAGES = "language/*.json"
-"""What is printed, in other languages than English."""
+DOCUMENTS = ("language/*.json", "serving/openapi.json")
+"""What is printed, in other languages than English, and the description of the API."""
 
 SCRIPTS = ("images/asking.js", "texts/asking.js", "locked.js")
 """Modules with which its scripts begin, in `export/app/script/`; the app's own engines stay behind."""
@@ -95,9 +95,9 @@ def files() -> dict[str, Path]:
 
 
 def page_files() -> list[Path]:
-    """Templates, style and scripts of the page of a server, and translations."""
+    """Templates, style and scripts of the page of a server, translations, and the description of its API."""
     package = SOURCE / "pellucid"
-    found = [path for pattern in (*PAGE, LANGUAGES) for path in sorted(package.glob(pattern))]
+    found = [path for pattern in (*PAGE, *DOCUMENTS) for path in sorted(package.glob(pattern))]
     waiting = [package / "export/app/script" / each for each in SCRIPTS]
     while waiting:
         path = waiting.pop().resolve()

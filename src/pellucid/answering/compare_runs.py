@@ -12,8 +12,7 @@ from jaxtyping import Bool, Float64, Int64, Shaped
 
 from pellucid.answering.by_target import ASKED
 from pellucid.answering.evaluate import groups_of, listing_for
-from pellucid.answering.naming import model_of
-from pellucid.answering.training_examples import run_of
+from pellucid.answering.training_examples import model_of, run_of
 from pellucid.bundle import Model, load
 from pellucid.data.applied_corrections import Applied, apply_corrections
 from pellucid.data.corrections import content_digits, read_corrections
@@ -27,7 +26,7 @@ from pellucid.errors import DataError, UsageError
 from pellucid.evaluation.changes import Changes, changes, together
 from pellucid.language.catalogue import translated
 from pellucid.language.sentence import Sentence, join
-from pellucid.reports.changes import MOST_SHOWN, Change, ChangesFacts, render_changes
+from pellucid.reports.comparison import MOST_SHOWN, Change, ChangesFacts, render_changes
 from pellucid.safety.files import write_file
 from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import Settings, command_line, flag_of, name_of

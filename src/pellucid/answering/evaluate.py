@@ -13,8 +13,7 @@ from pellucid.answering.answers import REASON, answered
 from pellucid.answering.by_target import ASKED
 from pellucid.answering.decisions import Decisions, PredictOptions, share_in_words
 from pellucid.answering.incoming import as_trained, first_few, incoming_rows
-from pellucid.answering.naming import model_of
-from pellucid.answering.training_examples import is_data_of, run_of
+from pellucid.answering.training_examples import is_data_of, model_of, run_of
 from pellucid.arithmetic.metrics import rarer_class
 from pellucid.arithmetic.rounding import decimals, figure, per_cent
 from pellucid.bundle import Model, load
@@ -40,7 +39,7 @@ from pellucid.evaluation import (
 from pellucid.evaluation.promises import kept_on
 from pellucid.language.catalogue import translated
 from pellucid.language.sentence import Sentence, join
-from pellucid.reports.headlines import headline_of
+from pellucid.reports.facts import headline_of
 from pellucid.safety.files import write_file
 from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import METRICS, Settings

@@ -10,8 +10,15 @@ import numpy as np
 from pellucid.answering.answers import answered
 from pellucid.answering.by_target import ASKED
 from pellucid.answering.incoming import Block, incoming
-from pellucid.answering.naming import ModelOfRun, model_of
-from pellucid.answering.training_examples import known_label, known_states, most_alike, shown_name, whole_name
+from pellucid.answering.training_examples import (
+    ModelOfRun,
+    known_label,
+    known_states,
+    model_of,
+    most_alike,
+    shown_name,
+    whole_name,
+)
 from pellucid.arithmetic.rounding import figure
 from pellucid.bundle import Generator, Inputs, Model, load_to_open
 from pellucid.data.removal import image_without, of_images, of_texts, text_without

@@ -30,9 +30,9 @@ from pellucid.answering.incoming import (
     incoming,
     require_input,
 )
-from pellucid.answering.naming import model_of, recommended_by
 from pellucid.answering.resumable_output import resumable_output
 from pellucid.answering.shards import COLUMNS, finished, part_of, write_record
+from pellucid.answering.training_examples import model_of, recommended_by
 from pellucid.bundle import Model, load
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Drift, Gathering

@@ -1,26 +1,27 @@
-"""The training examples of a run, found again through its ledger, to be compared with a new input."""
+"""A run again: its model that answers, and its training examples, to be compared with a new input."""
 
 import dataclasses
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from pellucid.answering.incoming import incoming_rows
-from pellucid.bundle import Inputs, Model
+from pellucid.bundle import Inputs, Model, model_folder
 from pellucid.data.ledger import USED, read_ledger
 from pellucid.data.listing import TRAIN, Listing
 from pellucid.data.sources.labelled import read_data
 from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
-from pellucid.data.wording import public_name
-from pellucid.errors import PellucidError
+from pellucid.data.wording import public_name, quoted, some
+from pellucid.errors import PellucidError, UsageError
 from pellucid.insight.explanation import MOST_COMPARED, Like, nearest
 from pellucid.insight.opened_networks import one_thread
 from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import MOST_BYTES, read_json
-from pellucid.settings import Settings
+from pellucid.settings import Settings, likely_meant
 from pellucid.targets import MULTILABEL, UNKNOWN
 
 _SHOWN = 8
@@ -181,3 +182,68 @@ def rows_of(run: Path, splits: Sequence[str], most: int) -> tuple[Listing, list[
     for row in rows:
         labels[row] = known[row]["label"]
     return dataclasses.replace(listing, labels=labels), rows
+
+
+# The model of a run that answers, and its name: the recommended one, or another that was trained.
+
+_MODELS = "models"
+_RECOMMENDED = "model"
+_NAMES_SHOWN = 10
+
+
+class ModelOfRun(NamedTuple):
+    """Model folder, and what its run records about it."""
+
+    folder: Path
+    name: str | None = None  # `None` of a model folder that lies in no run
+    recommended: str | None = None  # name of the model that the run recommends, where it is known
+    others: tuple[str, ...] = ()  # names of the other models of the run
+
+
+def model_of(place: str | Path, name: str | None = None) -> ModelOfRun:
+    """Find the model that answers in a run or a model folder: the one of that `name`, or the recommended one.
+
+    Raises: `UsageError` if a name is given, but `place` is no run, or has no model of this name;
+    `ModelFileError` if there is no model at all.
+    """
+    if name is None:
+        folder = model_folder(place)
+    else:
+        trained = _trained(Path(place))
+        if not trained:
+            raise UsageError(
+                "--model: {place} is no finished run, so there is none to choose; leave it out", place
+            )
+        if name not in trained:
+            raise UsageError(
+                "--model: {name} is no model of {place}{name2}; choose one of {trained}",
+                quoted(name),
+                place,
+                likely_meant(name, trained),
+                some(trained, _NAMES_SHOWN),
+            )
+        folder = Path(place) / _MODELS / name
+    above = folder.absolute().parent
+    run = above.parent if above.name == _MODELS else above
+    trained, recommended = _trained(run), recommended_by(run)
+    found = recommended if above == run and folder.name == _RECOMMENDED else folder.name
+    if found not in trained:
+        return ModelOfRun(folder)
+    return ModelOfRun(folder, found, recommended, tuple(each for each in trained if each != found))
+
+
+def _trained(run: Path) -> list[str]:
+    """Names of the models that lie in a run."""
+    models = run / _MODELS
+    if not (run / "metrics.json").is_file() or not models.is_dir():
+        return []
+    return sorted(each.name for each in models.iterdir() if each.is_dir())
+
+
+def recommended_by(run: Path) -> str | None:
+    """Name of the model that a run recommends; `None` of a model folder, or a run that was not finished."""
+    try:
+        found = read_json(run / "metrics.json", MOST_BYTES)["recommended"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None

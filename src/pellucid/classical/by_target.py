@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int8, Int64
 
-from pellucid.arithmetic.label_metrics import label_log_loss_terms
-from pellucid.arithmetic.metrics import log_loss_terms
+from pellucid.arithmetic.metrics import label_log_loss_terms, log_loss_terms
 from pellucid.classical.forests import forest_of_classes, forest_of_labels, forest_of_numbers
 from pellucid.classical.image_features import FEATURES
 from pellucid.classical.kernel_machines import (
@@ -35,8 +34,7 @@ from pellucid.classical.text_baselines import (
     linear_of_texts,
 )
 from pellucid.classical.text_features import NOTHING, Merits, about_classes, about_labels, about_numbers
-from pellucid.classical.training_set import Budget, Configuration, TrainingSet
-from pellucid.classical.work import Baseline, Fit, Trial, Work
+from pellucid.classical.training_set import Baseline, Budget, Configuration, Fit, TrainingSet, Trial, Work
 from pellucid.input_kinds import TEXTS
 from pellucid.language.sentence import Sentence
 from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION, Target

@@ -14,8 +14,7 @@ from pellucid.arithmetic.draws import Purpose, generator
 from pellucid.classical.linear_fitting import class_shares, mean_number
 from pellucid.classical.one_against_rest import cell_weights, constant_shares, has_both, label_shares
 from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense
-from pellucid.classical.training_set import OverdueError
-from pellucid.classical.work import Work
+from pellucid.classical.training_set import OverdueError, Work
 from pellucid.language.sentence import Sentence
 from pellucid.safety.stored import Forms
 from pellucid.targets.several import States

@@ -27,7 +27,7 @@ from pellucid.classical.one_against_rest import (
     log_odds,
 )
 from pellucid.classical.predictors import Exclusive, Outputs, Predictor, Rows, dense, spread
-from pellucid.classical.work import Work
+from pellucid.classical.training_set import Work
 from pellucid.safety.stored import Forms
 from pellucid.targets.several import States
 

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from pellucid.arithmetic import softmax
 from pellucid.classical.predictors import Constant, Linear, Predictor
-from pellucid.classical.work import Work
+from pellucid.classical.training_set import Work
 
 _BLOCK_VALUES = 1 << 21
 _SMALLEST = 1e-6

@@ -24,7 +24,7 @@ from jaxtyping import Bool, Float32, Float64, Int8, Int64
 from pellucid.arithmetic.probabilities import sigmoid
 from pellucid.classical.linear_fitting import FEW, folded, scaling, standardise
 from pellucid.classical.predictors import Constant, Predictor
-from pellucid.classical.work import Work
+from pellucid.classical.training_set import Work
 from pellucid.targets.several import States
 
 _TOLERANCE = 1e-3

@@ -30,8 +30,7 @@ from pellucid.classical.one_against_rest import (
 )
 from pellucid.classical.predictors import Linear, Predictor, Rows
 from pellucid.classical.text_features import READINGS
-from pellucid.classical.training_set import Budget, TrainingSet
-from pellucid.classical.work import Baseline, Fit, Pace, Trial, Work
+from pellucid.classical.training_set import Baseline, Budget, Fit, Pace, TrainingSet, Trial, Work
 from pellucid.language.sentence import Sentence
 from pellucid.targets.several import States
 

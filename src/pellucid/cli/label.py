@@ -54,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C, and return exit code 0."""
-    from pellucid.labelling.labelling import label
+    from pellucid.labelling.server import label
     from pellucid.targets import TARGETS
 
     label(

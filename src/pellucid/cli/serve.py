@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.cli.command_line import say, write_document
-from pellucid.serving.flags import add_flags, options_of
+from pellucid.serving import add_flags, options_of
 
 _EXAMPLES = (
     ("pellucid serve run/", "a page and an API"),
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     for each in arguments.models:
         name, place = named(each)
         if Path(place).is_dir():
-            from pellucid.export.for_serving import folder_page, served_content
+            from pellucid.export.export import folder_page, served_content
 
             stem = Path(place).absolute().name
             content = served_content(place, say)

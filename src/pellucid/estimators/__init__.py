@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.answering.naming import model_of
+from pellucid.answering.training_examples import model_of
 from pellucid.bundle import AverageModel, ClassicalModel, Generator, load_any
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.by_target import FORMS

@@ -14,15 +14,16 @@ from pellucid.data.listing import Listing
 from pellucid.data.wording import count_of, quoted
 from pellucid.errors import DataError, UsageError
 from pellucid.estimators.fit_labels import (
+    Indicators,
     OwnLabels,
     plain_labels,
+    read_indicators,
     read_labels,
     read_numbers,
     require_one_each,
     texts_of,
     warn_of_rare,
 )
-from pellucid.estimators.label_forms import Indicators, read_indicators
 from pellucid.input_kinds import InputKind
 from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings

@@ -10,11 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from pellucid.bundle import AutoencoderModel, Generator, Model
 from pellucid.errors import DataError, UsageError
-from pellucid.estimators.estimator import OF_GENERATORS, Estimator, advice_about_neighbours
-from pellucid.estimators.fit_data import FitData
-from pellucid.estimators.fit_images import are_images, fit_data_of_image_input, is_place
+from pellucid.estimators.estimator import OF_GENERATORS, Estimator, FitProgress, advice_about_neighbours
+from pellucid.estimators.fit_data import FitData, are_images, fit_data_of_image_input, is_place
 from pellucid.estimators.fit_labels import texts_of
-from pellucid.estimators.progress import FitProgress
 from pellucid.input_kinds import IMAGES
 from pellucid.language.sentence import Sentence
 from pellucid.networks.text_networks import cell_of

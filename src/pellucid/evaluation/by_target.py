@@ -21,28 +21,34 @@ from pellucid.evaluation.intervals import (
     share_interval,
     wilson,
 )
-from pellucid.evaluation.label_comparisons import compare_labels, rank_labels
+from pellucid.evaluation.label_comparisons import (
+    KAPPA,
+    compare_labels,
+    compare_ordered,
+    kappa_interval,
+    kappa_value,
+    rank_labels,
+    rank_ordered,
+    squared_distances,
+)
 from pellucid.evaluation.label_issues import (
     LabelError,
     LabelJudgement,
     judge_cells,
     judge_label_issues,
 )
-from pellucid.evaluation.label_scores import micro_f1_interval, score_labels, wrong_and_all
-from pellucid.evaluation.label_thresholds import cross_fitted_decisions, fit_thresholds
+from pellucid.evaluation.label_scores import (
+    cross_fitted_decisions,
+    fit_thresholds,
+    micro_f1_interval,
+    score_labels,
+    wrong_and_all,
+)
 from pellucid.evaluation.model_comparisons import (
     ModelComparison,
     Outputs,
     rank_classes,
     rank_numbers,
-)
-from pellucid.evaluation.ordered_comparisons import (
-    KAPPA,
-    compare_ordered,
-    kappa_interval,
-    kappa_value,
-    rank_ordered,
-    squared_distances,
 )
 from pellucid.evaluation.scores import Scores, score_classes, score_numbers
 from pellucid.settings import METRICS, Metric, metrics_of

@@ -15,7 +15,7 @@ from pellucid.encoding import Encoder
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.export.by_target import HEADS
 from pellucid.export.onnx_layers import Hog, NoveltyLayer, Pixels, make_predictor_layer
-from pellucid.export.precision import quiet
+from pellucid.export.proof import quiet
 from pellucid.input_kinds import VALUES
 from pellucid.networks import Network
 from pellucid.runtime.by_target import IN_FILES, NOVELTY

@@ -38,9 +38,19 @@ from pellucid.insight.attribution import (
 from pellucid.insight.by_target import OPENED, Against
 from pellucid.insight.contributions import Contributions, contributions_of
 from pellucid.insight.explanation import Explanation, Mean, Term
-from pellucid.insight.generator_programs import CLASS, MADE, NOISE, adversarial_program, autoencoder_program
+from pellucid.insight.generator_terms import (
+    CLASS,
+    LATENT_SEED,
+    MADE,
+    NOISE,
+    adversarial_program,
+    autoencoder_program,
+    bounds_by_class,
+    contest_of,
+    latents_of,
+    noise_for,
+)
 from pellucid.insight.generator_terms import CONTEST_SEED as CONTEST_SEED
-from pellucid.insight.generator_terms import LATENT_SEED, bounds_by_class, contest_of, latents_of, noise_for
 from pellucid.insight.gradients import WeightCheck, WeightChecker, go_back
 from pellucid.insight.layer_records import cost_of, layer_records
 from pellucid.insight.occlusion import WordPieces

@@ -15,9 +15,8 @@ from pellucid.insight.by_target import OPENED, Against, loss_against
 from pellucid.insight.contributions import Contributions
 from pellucid.insight.generator_terms import Contest, Latents
 from pellucid.insight.gradients import Backward, WeightCheck, WeightChecker
-from pellucid.insight.layer_records import LayerRecord
+from pellucid.insight.layer_records import Box, LayerRecord, receptive_field
 from pellucid.insight.opened_networks import Opened
-from pellucid.insight.receptive_fields import Box, receptive_field
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import open_unit
 from pellucid.language.sentence import Sentence

@@ -21,15 +21,13 @@ from pellucid.networks import Network
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
 from pellucid.networks.text_layers import (
+    Attend,
     BothWays,
     EmbeddingBag,
     MaskedPool,
     ParallelConvolutions,
-    TokenConv1d,
-)
-from pellucid.networks.transformer import (
-    Attend,
     PositionalEmbedding,
+    TokenConv1d,
     Transformer,
     TransformerLayer,
     UnitLength,

@@ -1,8 +1,12 @@
 """The page of labelling and what it asks: JSON about examples, which are named by their numbers alone."""
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+import sys
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import PackageLoader
@@ -13,16 +17,22 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from pellucid.data.wording import count_of
 from pellucid.errors import ChangedFileError, DataError, PellucidError, StorageError, UsageError
 from pellucid.input_kinds import TEXTS
 from pellucid.labelling.by_target import TAUGHT
+from pellucid.labelling.pool import read_pool
 from pellucid.labelling.session import Conflict, Labelling
+from pellucid.labelling.table import LabelTable, require_ending
 from pellucid.language.catalogue import translated
 from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import joined_script, policy_of
-from pellucid.pages.local_server import App, Guard
+from pellucid.pages.local_server import App, Guard, listening, serve
 from pellucid.pages.translation import PageEnvironment
+from pellucid.safety.files import locked, make_folder
 from pellucid.safety.strict import parse_line
+from pellucid.settings import Settings
+from pellucid.targets import Target
 
 # Bytes of a request: a thousand labels of 200 characters would have more, and no example has so many.
 _MOST_BYTES = 1 << 16
@@ -172,3 +182,67 @@ def _page(labelling: Labelling) -> tuple[str, str]:
     )
 
     return page, policy_of([script], [style], images="'self' data:")
+
+
+# `pellucid label` from beginning to end: a pool, a table, a page, and the command that trains on it.
+
+_SWITCH_SECONDS = 0.0005
+
+
+def label(
+    place: str,
+    out: Path,
+    settings: Settings,
+    *,
+    port: int,
+    target: Target,
+    classes: Sequence[str],
+    say: Callable[[str], None],
+    opens_browser: bool = False,
+    started: Callable[[Mapping[str, Any]], None] | None = None,
+) -> None:
+    """Serve the page until the process is interrupted; `say` writes a line for the user.
+
+    `started` gets the addresses once the page is served.
+
+    Raises: `UsageError` if the port is taken, `DataError` if there is nothing to label or the table is none,
+    `RunLockedError` if somebody else labels into it.
+    """
+    require_ending(out)
+    pool = read_pool(place, out, settings)
+    make_folder(out.parent)
+    with locked(out.parent, f".{out.name}.lock"), contextlib.closing(listening(port)) as own:
+        table = LabelTable(out, holds_texts=pool.kind is TEXTS)
+        labelling = Labelling(pool, table, target=target, seed=settings.seed, classes=classes)
+        for warning in pool.warnings:
+            say(warning)
+        if labelling.elsewhere:
+            say(
+                Sentence(
+                    "{out}: {elsewhere} about other examples, left as they are",
+                    out,
+                    count_of(labelling.elsewhere, "row"),
+                )
+            )
+        address = f"http://127.0.0.1:{own.getsockname()[1]}/"
+        say(
+            Sentence(
+                "{summary}\nlabels: {out}\npage: {address}  (Ctrl-C ends it)",
+                labelling.summary(),
+                out,
+                address,
+            )
+        )
+        if started is not None:
+            started({"page": address, "labels": out, "train": labelling.command})
+        # Whoever answers a request would wait so long for a thread that trains, again and again.
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        labelling.start()
+        if opens_browser:
+            webbrowser.open(address)
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                serve(application(labelling), own)
+        finally:
+            labelling.stop()
+            say(Sentence("{summary}\ntrain on them: {command}", labelling.summary(), labelling.command))

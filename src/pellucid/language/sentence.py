@@ -94,6 +94,9 @@ def join(between: str, parts: Iterable[str]) -> Sentence:
     Args:
         between: punctuation and spaces, which the language decides in turn; never words.
         parts: sentences and names.
+
+    Returns:
+        A sentence that has them as values; the only part itself where that is a sentence.
     """
     texts = list(parts)
     if len(texts) == 1 and isinstance(texts[0], Sentence):
@@ -114,6 +117,12 @@ def with_sentences(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_templates(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document that `with_sentences` made, without `sentences`: texts listed there have their templates.
+
+    Args:
+        document: as JSON has it.
+
+    Returns:
+        The document with a `Sentence` for each listed text.
 
     Raises:
         ValueError: a listed sentence does not fit its template.

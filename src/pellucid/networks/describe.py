@@ -16,8 +16,15 @@ from pellucid.networks.config import NetworkConfig
 from pellucid.networks.costs import executed_layers, multiply_adds, pair
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, Standardise
-from pellucid.networks.text_layers import EmbeddingBag, MaskedPool, MeanAndMax, TokenConv1d
-from pellucid.networks.transformer import Attend, PositionalEmbedding, UnitLength
+from pellucid.networks.text_layers import (
+    Attend,
+    EmbeddingBag,
+    MaskedPool,
+    MeanAndMax,
+    PositionalEmbedding,
+    TokenConv1d,
+    UnitLength,
+)
 
 _LINE_LENGTH = 80
 _WITHIN = "backbone.layers."

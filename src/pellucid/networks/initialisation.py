@@ -9,8 +9,7 @@ from torch.nn import functional
 
 from pellucid.encoding.encoder import PADDING
 from pellucid.networks.layers import LEAKY_SLOPE, ResidualBlock
-from pellucid.networks.text_layers import EmbeddingBag, MeanAndMax
-from pellucid.networks.transformer import PositionalEmbedding
+from pellucid.networks.text_layers import EmbeddingBag, MeanAndMax, PositionalEmbedding
 
 # Standard deviation of the numbers that a token starts with.
 EMBEDDING_SCALE = 0.1

@@ -13,7 +13,7 @@ from pellucid.classical import baselines_for
 from pellucid.data import Check, Dataset, write_ledger
 from pellucid.data.removal import of_texts
 from pellucid.data.wording import count_of, some
-from pellucid.evaluation.averaging import chosen_weights, cross_fitted_average
+from pellucid.evaluation.recommendation import chosen_weights, cross_fitted_average
 from pellucid.language.sentence import Sentence
 from pellucid.novelty import for_answers_of
 from pellucid.pipeline.comparing.standings import scores_of_folds
@@ -22,10 +22,16 @@ from pellucid.pipeline.continual.training import ContinualTraining, recommended_
 from pellucid.pipeline.judging.disagreement import sliced
 from pellucid.pipeline.judging.label_issues import FOLDS_OF_FEW, LEARNER, judge_labels
 from pellucid.pipeline.judging.novelty_detectors import judge_detectors, with_detectors
-from pellucid.pipeline.judging.orders import gain_of_order
 from pellucid.pipeline.judging.refitting import draw_curve
 from pellucid.pipeline.judging.report_facts import Outcome
-from pellucid.pipeline.judging.testing import Tested, test_once, text_facts, with_held_out, with_test_answers
+from pellucid.pipeline.judging.testing import (
+    Tested,
+    gain_of_order,
+    test_once,
+    text_facts,
+    with_held_out,
+    with_test_answers,
+)
 from pellucid.pipeline.learners.candidates import (
     Candidate,
     Features,

@@ -14,9 +14,9 @@ from pellucid.errors import StorageError
 from pellucid.language.sentence import Sentence, join, with_templates
 from pellucid.pages.assembly import visible
 from pellucid.pipeline.by_target import WAYS, target_of_task
+from pellucid.reports.facts import Headline, headline_of, scores_of
 from pellucid.reports.formatting import interval, read_score, scored, seconds, size
 from pellucid.reports.generated_sections import verdict_of_generator
-from pellucid.reports.headlines import Headline, headline_of, scores_of
 from pellucid.safety.strict import MOST_BYTES, Object, read_json
 from pellucid.settings import METRICS
 

@@ -29,8 +29,7 @@ from pellucid.pipeline.learners.candidates import Candidate, held_out_score
 from pellucid.pipeline.run.context import RunContext, task_name
 from pellucid.pipeline.run.journal import RunFolder, notes_of, shown_place
 from pellucid.reports import render
-from pellucid.reports.facts import CorrectionFacts
-from pellucid.reports.headlines import HELD_OUT, TEST, Headline, headline_of, scores_of
+from pellucid.reports.facts import HELD_OUT, TEST, CorrectionFacts, Headline, headline_of, scores_of
 from pellucid.reports.scored_models import is_classical
 from pellucid.safety.files import link_folder, make_folder, write_file
 from pellucid.settings import METRICS, command_line

@@ -20,8 +20,8 @@ from pellucid.networks.config import (
     MOST_LAYERS,
     Attention,
 )
+from pellucid.networks.text_layers import NORM_EPSILON
 from pellucid.networks.text_networks import LONGEST_TEXT
-from pellucid.networks.transformer import NORM_EPSILON
 from pellucid.safety.strict import Whole
 
 _ACTIVATIONS = ("gelu", "relu")

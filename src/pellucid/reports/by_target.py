@@ -7,9 +7,7 @@ from typing import Any, NamedTuple
 from pellucid.reports import (
     error_sections,
     generated_sections,
-    label_sections,
     model_sections,
-    training_plots,
     training_sections,
     trust_sections,
 )
@@ -53,7 +51,7 @@ class Section(NamedTuple):
     build: Callable[[ReportFacts], Mapping[str, Any] | None]
 
 
-def _training(plots: training_plots.TrainingPlots) -> tuple[Section, ...]:
+def _training(plots: training_sections.TrainingPlots) -> tuple[Section, ...]:
     """The sections on how a model came about, with the curves of one target."""
     section = partial(training_sections.training_section, plots=plots)
     return (
@@ -101,7 +99,7 @@ def _reliability(stated: str, seen: str) -> tuple[Section]:
 
 _OF_CLASSES = (
     *_of_answers(model_sections.judge, error_sections.class_mistakes, _reliability("confidence", "accuracy")),
-    *_training(training_plots.of_classes),
+    *_training(training_sections.of_classes),
 )
 
 SECTIONS: dict[Target, tuple[Section, ...]] = {
@@ -109,16 +107,16 @@ SECTIONS: dict[Target, tuple[Section, ...]] = {
     ORDERED: _OF_CLASSES,
     REGRESSION: (
         *_of_answers(model_sections.judge_numbers, error_sections.number_mistakes),
-        *_training(training_plots.of_numbers),
+        *_training(training_sections.of_numbers),
     ),
     MULTILABEL: (
         *_of_answers(
             model_sections.judge,
             error_sections.label_mistakes,
             _reliability("probability", "share present"),
-            (Section("by-label", "Label by label", label_sections.labels_section),),
+            (Section("by-label", "Label by label", error_sections.labels_section),),
         ),
-        *_training(training_plots.of_labels),
+        *_training(training_sections.of_labels),
     ),
     GENERATION: (
         Section("outcome", "Verdict", generated_sections.outcome),
@@ -127,7 +125,7 @@ SECTIONS: dict[Target, tuple[Section, ...]] = {
         Section("reconstructions", "What it keeps of an image", generated_sections.reconstructions),
         Section("latent", "How it arranges images", generated_sections.latent),
         Section("bound", "How likely real images are", generated_sections.bound),
-        *_training(training_plots.of_images),
+        *_training(training_sections.of_images),
     ),
 }
 

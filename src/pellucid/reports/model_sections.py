@@ -13,9 +13,8 @@ from pellucid.language.catalogue import translated, translated_list
 from pellucid.language.sentence import Sentence
 from pellucid.reports import scored_models, trust_sections
 from pellucid.reports.error_sections import most_confused, per_class
-from pellucid.reports.facts import ReportFacts
+from pellucid.reports.facts import TEST, ReportFacts
 from pellucid.reports.formatting import finite, read_score, significant, unbroken, whole
-from pellucid.reports.headlines import TEST
 from pellucid.reports.plots import round_bounds, ruler
 from pellucid.reports.scored_models import pairings
 from pellucid.settings import DUMMIES, METRICS, Metric

@@ -9,9 +9,8 @@ from typing import Any
 from pellucid.arithmetic.probabilities import LEVEL
 from pellucid.evaluation import Interval
 from pellucid.language.sentence import Sentence
-from pellucid.reports.facts import ReportFacts
+from pellucid.reports.facts import ReportFacts, scores_of
 from pellucid.reports.formatting import finite, read_score
-from pellucid.reports.headlines import scores_of
 from pellucid.reports.plots import Ruler, ruler
 from pellucid.settings import AVERAGE, DUMMIES, Metric, metrics_of
 

@@ -8,9 +8,8 @@ from pellucid.evaluation import Interval
 from pellucid.evaluation.promises import least_examples
 from pellucid.language.sentence import Sentence, join
 from pellucid.reports import scored_models
-from pellucid.reports.facts import AbstentionFacts, ReportFacts
+from pellucid.reports.facts import AbstentionFacts, ReportFacts, scores_of
 from pellucid.reports.formatting import count, finite, interval, percent, read_score, scored, significant
-from pellucid.reports.headlines import scores_of
 from pellucid.reports.plots import curve_plot, error_plot, reliability_plot, round_bounds, ruler
 from pellucid.settings import METRICS, NEURAL
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pellucid.errors import PellucidError
 from pellucid.language.catalogue import translated
 from pellucid.language.sentence import Sentence
-from pellucid.serving.flags import add_flags, options_of
+from pellucid.serving import add_flags, options_of
 from pellucid.serving.serve import serve, sources_of
 
 

@@ -4,8 +4,10 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -23,12 +25,21 @@ from pellucid.runtime.metadata import Metadata
 from pellucid.safety.budgets import REQUEST_INPUTS
 from pellucid.safety.strict import parse_line
 from pellucid.serving.monitoring import Monitor
-from pellucid.serving.openapi import document
-from pellucid.serving.page import opened_page_of, page_of
 from pellucid.serving.workers import Asked, Gone, Overloaded, Reply, Workers
 
 if TYPE_CHECKING:
     from pellucid.serving.collecting import Collecting  # only where pellucid itself is installed
+from urllib.parse import quote
+
+from pellucid.export.app.shell import (
+    Choice,
+    asking_page,
+    card_of_metadata,
+    locked_page,
+)
+from pellucid.export.app.shell import (
+    Served as ServedHow,
+)
 
 # Bytes of a request: an image of a camera has up to 15 million.
 MOST_BYTES = 20 << 20
@@ -296,6 +307,40 @@ def _metrics(_: Request, state: State) -> Response:
     return Response(state.monitor.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
+def document(names: Sequence[str], *, needs_token: bool, takes_corrections: bool = False) -> dict[str, Any]:
+    """The description of the API of a server that serves these models, in the form of OpenAPI 3.1."""
+    found: dict[str, Any] = json.loads(_openapi_text())
+    known = found["components"]
+    known["parameters"]["model"]["description"] += names[0]
+    known["parameters"]["model"]["schema"]["enum"] = list(names)
+    known["schemas"]["Listed"]["maxItems"] = REQUEST_INPUTS
+    if not takes_corrections:
+        for path in (_CORRECTIONS, "/report", "/api/report"):
+            del found["paths"][path]
+    for asked in (asked for path in found["paths"].values() for asked in path.values() if not needs_token):
+        asked.pop("security", None)
+        asked["responses"].pop("401", None)
+    found = {**found, "paths": _resolved(found["paths"], known)}
+    del found["components"]
+    security = {"components": {"securitySchemes": known["securitySchemes"]}}
+    return found | security if needs_token else found
+
+
+@cache
+def _openapi_text() -> str:
+    return files("pellucid.serving").joinpath("openapi.json").read_text(encoding="utf-8")
+
+
+def _resolved(content: Any, known: dict[str, Any]) -> Any:
+    """A part of the description with what it refers to, among what is `known`, in its place."""
+    if isinstance(content, dict):
+        if "$ref" in content:
+            _, _, kind, name = content["$ref"].split("/")
+            return _resolved(known[kind][name], known)
+        return {name: _resolved(each, known) for name, each in content.items()}
+    return [_resolved(each, known) for each in content] if isinstance(content, list) else content
+
+
 def _openapi(_: Request, state: State) -> Response:
     return JSONResponse(
         document(
@@ -389,3 +434,33 @@ async def _not_found(_: Request, error: Exception) -> Response:
         else words[error.status_code]
     )
     return JSONResponse({"error": reason}, error.status_code, dict(error.headers or {}))
+
+
+# Pages of models: that of the app, which answers by itself where it can, or asks the server.
+
+
+def page_of(served: Served) -> ServedPage:
+    """The page of a model.
+
+    Where a token is needed it asks for that, and with it fetches the page of the model from `/api/page`: the
+    names of classes, and perhaps weights, are for those alone who may ask the model.
+    """
+    page = opened_page_of(served)
+    return locked_page(page) if served.needs_token else page
+
+
+def opened_page_of(served: Served) -> ServedPage:
+    """The page of the model itself, for whoever has shown the token."""
+    own = served.folder_page
+    page = None if own is None else own.page
+    if page is None:
+        card = card_of_metadata(served.metadata) if own is None else own.card
+        page = asking_page(served.metadata, card, ServedHow(asks=True, query=_query(served.name)))
+    names = sorted((served.name, *served.others))
+    return page.among(
+        [Choice(name, _query(name), name == served.name) for name in names], has_report=served.has_report
+    )
+
+
+def _query(name: str) -> str:
+    return f"?model={quote(name, safe='')}"

@@ -17,7 +17,7 @@ from pellucid.language.sentence import Sentence
 from pellucid.pages.local_server import listening, server_of
 from pellucid.runtime.onnx_files import read_model
 from pellucid.safety.files import read_regular
-from pellucid.serving.flags import ServeOptions
+from pellucid.serving import ServeOptions
 from pellucid.serving.workers import Source, Workers
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int8, Int64
 
-from pellucid.arithmetic.label_metrics import label_terms, label_value
+from pellucid.arithmetic.metrics import label_terms, label_value
 from pellucid.arithmetic.probabilities import of_all, sigmoid, sigmoid_at_temperature
 from pellucid.targets.classes import Named
 from pellucid.targets.labels import Labels

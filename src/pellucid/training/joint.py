@@ -18,12 +18,11 @@ from torch import Tensor, nn
 from pellucid.encoding.encoder import Tokens
 from pellucid.errors import DivergedError, RankFailedError
 from pellucid.networks import HeadAlone, Network, NetworkConfig, build
-from pellucid.training.batches import Batch, Batches, Examples
+from pellucid.training.batches import Batch, Batches, Examples, place_in_file
 from pellucid.training.by_target import RULES
 from pellucid.training.hardware import keep_freed_memory, pinned, seed_step
 from pellucid.training.loop import validator
 from pellucid.training.optimisers import build_optimizer
-from pellucid.training.order import place_in_file
 from pellucid.training.ranks import Message, Order, Ranks, current, packed, unpacked
 from pellucid.training.recipe import Recipe
 from pellucid.training.state import Record, State

@@ -19,7 +19,7 @@ from pellucid.errors import UsageError
 from pellucid.input_kinds import IMAGES
 from pellucid.language.sentence import Sentence
 from pellucid.networks import Autoencoder, HeadAlone, Network, NetworkConfig, build
-from pellucid.networks.extending import copied
+from pellucid.networks.families import copied
 from pellucid.training.batches import Batches, Examples, as_stored, text_frequencies
 from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.joint import joint, ordered_step, ordered_validation

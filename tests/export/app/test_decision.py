@@ -16,7 +16,6 @@ DECIDED = """
 const texts = { app: JSON.stringify(given.app), "page-data": '{"layers": []}' };
 const getElementById = (id) => ({ textContent: texts[id] });
 Object.assign(globalThis, { document: { getElementById, documentElement: { lang: "en" } } });
-Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
 const { decision, labelOf } = await import("./pellucid/export/app/script/decision.js");
 return given.outputs.map((outputs) => {
   const said = decision.said(Float64Array.from(outputs), 1);

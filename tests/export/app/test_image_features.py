@@ -12,7 +12,6 @@ from photographs import pieces
 
 FEATURES = """
 globalThis.document = { getElementById: () => ({ textContent: '{"layers": []}' }) };
-Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
 const { FEATURES } = await import("./pellucid/export/app/script/images/features.js");
 return given.map(({ kind, shape: [height, width, channels], pixels }) =>
   Array.from(FEATURES[kind]({ data: Uint8Array.from(pixels), height, width, channels })));

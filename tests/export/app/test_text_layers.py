@@ -23,9 +23,8 @@ from pellucid.export.app.page_data import Tensors
 from pellucid.export.export import metadata_of
 from pellucid.insight.attribution import ids_of
 from pellucid.insight.contributions import contributions_of
-from pellucid.insight.layer_records import layer_records
+from pellucid.insight.layer_records import layer_records, receptive_field
 from pellucid.insight.opened_networks import open_network
-from pellucid.insight.receptive_fields import receptive_field
 from pellucid.novelty.detectors import fit_detector, fit_measure
 from pellucid.reports.explain.page_data import HIDDEN
 from pellucid.targets import CLASSIFICATION
@@ -34,7 +33,6 @@ from text_models import text_model, texts
 
 ASK = """
 globalThis.document = { getElementById: (id) => ({ textContent: given.documents[id] }) };
-Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
 const explain = "./pellucid/reports/explain/script";
 const folder = "./pellucid/export/app/script";
 const { keep, pageData } = await import(`${explain}/page_data.js`);

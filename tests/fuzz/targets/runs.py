@@ -103,9 +103,8 @@ _ROWS = [
 
 def run_trial(draw: random.Random, place: Path) -> str:
     """The files of a finished run, read by whatever reads them."""
-    from pellucid.answering.naming import model_of
     from pellucid.answering.predict import _same_for_all
-    from pellucid.answering.training_examples import is_data_of, known_label, rows_of
+    from pellucid.answering.training_examples import is_data_of, known_label, model_of, rows_of
     from pellucid.pipeline.continual.starting_point import _config_of
     from pellucid.pipeline.run.journal import Journal, RunFolder, settings_of
 

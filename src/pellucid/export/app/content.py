@@ -38,8 +38,8 @@ from pellucid.novelty import Detector
 from pellucid.pages.translation import translated_page
 from pellucid.reports.explain.page import mathml, page_environment
 from pellucid.reports.explain.page_data import HIDDEN, Packed, described
+from pellucid.reports.facts import headline_of, scores_of
 from pellucid.reports.formatting import interval, read_score, scored
-from pellucid.reports.headlines import headline_of, scores_of
 from pellucid.runtime.metadata import Metadata
 from pellucid.settings.metrics import METRICS
 from pellucid.targets import Target
@@ -329,10 +329,10 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
     headline = headline_of(metrics)
     score = "cardHeldOut" if headline.is_held_out else "cardScore"
     rows = [
-        ("cardModel", name),
+        ("model", name),
         ("cardTrained", _data(config, metrics, name)),
         (score, ""),
-        ("cardInput", size),
+        ("input", size),
         ("cardParameters", f"{model.parameters:,}"),
         ("cardDate", _date(run)),
         ("cardVersion", f"Pellucid {version('pellucid')}"),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.answering.incoming import incoming_rows
-from pellucid.answering.naming import model_of
+from pellucid.answering.training_examples import model_of
 from pellucid.bundle import Answers, Model, load
 from pellucid.data.images.decoding import shown_image
 from pellucid.data.listing import TEST

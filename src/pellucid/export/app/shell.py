@@ -264,8 +264,6 @@ def card_of_metadata(metadata: Metadata) -> dict[str, Any]:
     """Facts for the card of a model of which there is an exported file alone."""
     image = metadata.preprocessing
     size = (
-        []
-        if image is None
-        else [("cardInput", f"{image.width} \u00d7 {image.height} \u00d7 {image.channels}")]
+        [] if image is None else [("input", f"{image.width} \u00d7 {image.height} \u00d7 {image.channels}")]
     )
     return {"rows": [*size, ("cardVersion", f"Pellucid {metadata.pellucid}")], "metric": "", "models": []}

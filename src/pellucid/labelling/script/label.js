@@ -1,4 +1,5 @@
 // The page of labelling: asks its server for the next example, and sends what a person says about it.
+import { byId, counted, element } from "../../reports/explain/script/dom.js";
 import { tr } from "../../reports/script/tr.js";
 import { DECISIONS } from "./decision.js";
 
@@ -34,30 +35,6 @@ class Refused extends Error {
   }
 }
 
-/**
- * An element of the page by its name.
- * @param {string} name
- * @returns {HTMLElement}
- */
-function part(name) {
-  const found = document.getElementById(name);
-  if (!found) throw new Error(`no element ${name}`);
-  return found;
-}
-
-/**
- * A new element with a class and a text.
- * @param {string} tag
- * @param {string} kind
- * @param {string} text
- */
-function made(tag, kind, text) {
-  const element = document.createElement(tag);
-  element.className = kind;
-  element.textContent = text;
-  return element;
-}
-
 /** The name of this page, which a reload keeps. */
 function person() {
   if (!history.state?.person) {
@@ -67,7 +44,7 @@ function person() {
   return /** @type {string} */ (history.state.person);
 }
 
-const facts = /** @type {Facts} */ (JSON.parse(part("facts").textContent ?? ""));
+const facts = /** @type {Facts} */ (JSON.parse(byId("facts").textContent ?? ""));
 const decision = DECISIONS[facts.answer];
 const open = {
   example: /** @type {number | null} */ (null),
@@ -96,21 +73,16 @@ async function ask(name, body) {
 
 /** @param {string} words */
 function complain(words) {
-  part("problem").textContent = words;
-  part("problem").hidden = words === "";
-}
-
-/** @param {number} count */
-function counted(count) {
-  return count.toLocaleString("en");
+  byId("problem").textContent = words;
+  byId("problem").hidden = words === "";
 }
 
 /** Show the classes, each with its key, how many examples it has, and whether it is chosen. */
 function showChosen() {
-  for (const button of part("classes").querySelectorAll("button")) {
+  for (const button of byId("classes").querySelectorAll("button")) {
     button.setAttribute("aria-pressed", String(open.chosen.has(button.dataset.name ?? "")));
   }
-  part("save-words").textContent = open.chosen.size
+  byId("save-words").textContent = open.chosen.size
     ? tr("Save {count}", { count: open.chosen.size })
     : tr("None of these");
 }
@@ -121,13 +93,13 @@ function showClasses(classes) {
   const isSame = names.length === open.names.length && names.every((name, at) => name === open.names[at]);
   open.names = names;
   if (!isSame) {
-    part("classes").replaceChildren(...names.map(classButton));
-    part("class-names").replaceChildren(...names.map((name) => new Option(name, name)));
+    byId("classes").replaceChildren(...names.map(classButton));
+    byId("class-names").replaceChildren(...names.map((name) => new Option(name, name)));
   }
-  part("classes")
+  byId("classes")
     .querySelectorAll(".count")
-    .forEach((element, at) => (element.textContent = counted(classes[at].labelled)));
-  part("no-classes").hidden = names.length > 0;
+    .forEach((each, at) => (each.textContent = counted(classes[at].labelled)));
+  byId("no-classes").hidden = names.length > 0;
   showChosen();
 }
 
@@ -138,8 +110,12 @@ function showClasses(classes) {
 function classButton(name, at) {
   const button = document.createElement("button");
   button.dataset.name = name;
-  if (KEYS[at]) button.append(made("kbd", "", KEYS[at]));
-  button.append(made("span", "name", name), made("span", "count", ""), made("span", "share", ""));
+  if (KEYS[at]) button.append(element("kbd", {}, KEYS[at]));
+  button.append(
+    element("span", { class: "name" }, name),
+    element("span", { class: "count" }, ""),
+    element("span", { class: "share" }, ""),
+  );
   button.addEventListener("click", () => choose(name));
   const item = document.createElement("li");
   item.append(button);
@@ -153,16 +129,16 @@ function classButton(name, at) {
 function showStanding(standing) {
   showClasses(standing.classes);
   const skipped = standing.skipped ? tr(", {count} skipped", { count: counted(standing.skipped) }) : "";
-  part("counts").textContent = tr("{labelled} of {pool} labelled, {audited} of them for the audit{skipped}", {
+  byId("counts").textContent = tr("{labelled} of {pool} labelled, {audited} of them for the audit{skipped}", {
     labelled: counted(standing.labelled),
     pool: counted(standing.pool),
     audited: counted(standing.audited),
     skipped,
   });
-  part("state").textContent = standing.state;
-  part("state").hidden = standing.state === "";
-  part("sentences").replaceChildren(...standing.sentences.map((each) => made("li", "", each)));
-  part("command").textContent = standing.command;
+  byId("state").textContent = standing.state;
+  byId("state").hidden = standing.state === "";
+  byId("sentences").replaceChildren(...standing.sentences.map((each) => element("li", {}, each)));
+  byId("command").textContent = standing.command;
 }
 
 /**
@@ -174,24 +150,24 @@ function showQuestion(standing) {
   open.example = example && example.id;
   open.chosen = new Set(standing.had ?? []);
   open.since = performance.now();
-  part("suggested").textContent = "";
-  for (const bar of part("classes").querySelectorAll(".share")) {
+  byId("suggested").textContent = "";
+  for (const bar of byId("classes").querySelectorAll(".share")) {
     /** @type {HTMLElement} */ (bar).style.removeProperty("--share");
   }
   showStanding(standing);
-  part("finished").hidden = example !== null;
-  part("finished").textContent = standing.waiting
+  byId("finished").hidden = example !== null;
+  byId("finished").textContent = standing.waiting
     ? tr("All others are labelled; {count} are on the pages of other people.", {
         count: counted(standing.waiting),
       })
     : tr("Every {noun} is labelled.", { noun: facts.shown });
   if (facts.texts) {
-    part("text").hidden = example === null;
-    part("text").textContent = example?.text ?? "";
-    part("text").scrollTop = 0;
+    byId("text").hidden = example === null;
+    byId("text").textContent = example?.text ?? "";
+    byId("text").scrollTop = 0;
     return;
   }
-  const image = /** @type {HTMLImageElement} */ (part("image"));
+  const image = /** @type {HTMLImageElement} */ (byId("image"));
   image.hidden = true;
   if (example) image.src = `/api/image/${example.id}`;
   if (standing.upcoming !== null) new Image().src = `/api/image/${standing.upcoming}`;
@@ -235,7 +211,7 @@ async function explain(error) {
 /** @param {Iterable<string>} labels */
 function send(labels) {
   if (open.example === null) return;
-  const by = /** @type {HTMLInputElement} */ (part("by")).value;
+  const by = /** @type {HTMLInputElement} */ (byId("by")).value;
   const seconds = (performance.now() - open.since) / 1000;
   advance("label", { example: open.example, labels: [...labels], seconds, by });
 }
@@ -266,7 +242,7 @@ async function suggest() {
         each.probability,
       ]),
     );
-    for (const button of part("classes").querySelectorAll("button")) {
+    for (const button of byId("classes").querySelectorAll("button")) {
       const bar = /** @type {HTMLElement} */ (button.querySelector(".share"));
       bar.style.setProperty("--share", String(shares.get(button.dataset.name ?? "") ?? 0));
     }
@@ -276,28 +252,28 @@ async function suggest() {
         (/** @type {{name: string, probability: number}} */ each) =>
           `${each.name} ${Math.round(100 * each.probability)} %`,
       );
-    part("suggested").textContent = tr("The model of the labels so far: {names}", {
+    byId("suggested").textContent = tr("The model of the labels so far: {names}", {
       names: first.join(", "),
     });
   } catch (error) {
-    part("suggested").textContent =
+    byId("suggested").textContent =
       error instanceof Refused ? error.message : tr("The server does not answer.");
   }
 }
 
 /** @param {boolean} isOpen */
 function showNewClass(isOpen) {
-  part("new-class").hidden = !isOpen;
-  const field = /** @type {HTMLInputElement} */ (part("class-name"));
+  byId("new-class").hidden = !isOpen;
+  const field = /** @type {HTMLInputElement} */ (byId("class-name"));
   field.value = "";
   if (isOpen) field.focus();
-  else part("main").focus();
+  else byId("main").focus();
 }
 
 /** @param {SubmitEvent} event */
 function useNewClass(event) {
   event.preventDefault();
-  const name = /** @type {HTMLInputElement} */ (part("class-name")).value.trim().replace(/\s+/g, " ");
+  const name = /** @type {HTMLInputElement} */ (byId("class-name")).value.trim().replace(/\s+/g, " ");
   showNewClass(false);
   if (!name) return;
   if (!open.names.includes(name) && !decision.isWhole) {
@@ -308,7 +284,7 @@ function useNewClass(event) {
 
 /** The classes on the page with their counts. */
 function currentClasses() {
-  const counts = [...part("classes").querySelectorAll(".count")];
+  const counts = [...byId("classes").querySelectorAll(".count")];
   return open.names.map((name, at) => ({
     name,
     labelled: Number((counts[at].textContent ?? "0").replaceAll(",", "")),
@@ -320,7 +296,7 @@ function currentClasses() {
  * @param {number} step
  */
 function move(step) {
-  const buttons = [...part("classes").querySelectorAll("button")];
+  const buttons = [...byId("classes").querySelectorAll("button")];
   if (!buttons.length) return;
   const at = buttons.findIndex((each) => each === document.activeElement);
   const next = at < 0 ? (step > 0 ? 0 : buttons.length - 1) : (at + step + buttons.length) % buttons.length;
@@ -334,7 +310,7 @@ const ACTIONS = new Map([
     "x",
     () =>
       open.example !== null &&
-      advance("skip", { example: open.example, by: /** @type {HTMLInputElement} */ (part("by")).value }),
+      advance("skip", { example: open.example, by: /** @type {HTMLInputElement} */ (byId("by")).value }),
   ],
   ["u", () => advance("undo")],
   ["ArrowRight", () => move(1)],
@@ -394,14 +370,14 @@ async function look() {
 
 for (const name of ["new", "suggest", "skip", "undo"]) {
   const key = name === "skip" ? "x" : name[0];
-  part(name).addEventListener("click", () => ACTIONS.get(key)?.());
+  byId(name).addEventListener("click", () => ACTIONS.get(key)?.());
 }
-part("save").hidden = decision.isWhole;
-part("save").addEventListener("click", () => send(open.chosen));
-part("new-class").addEventListener("submit", useNewClass);
+byId("save").hidden = decision.isWhole;
+byId("save").addEventListener("click", () => send(open.chosen));
+byId("new-class").addEventListener("submit", useNewClass);
 document.addEventListener("keydown", press);
 if (!facts.texts) {
-  const image = /** @type {HTMLImageElement} */ (part("image"));
+  const image = /** @type {HTMLImageElement} */ (byId("image"));
   image.addEventListener("load", () => {
     image.hidden = false;
     image.classList.toggle("small", Math.max(image.naturalWidth, image.naturalHeight) <= SMALL);

@@ -21,7 +21,7 @@ from pellucid.data.wording import count_of, quoted, some
 from pellucid.errors import DataError, UsageError
 from pellucid.evaluation import Recommendation
 from pellucid.language.sentence import Sentence
-from pellucid.networks.extending import Centres, centres_of, copied, with_classes
+from pellucid.networks.families import Centres, centres_of, copied, with_classes
 from pellucid.pipeline.continual.starting_point import (
     Earlier,
     Record,

@@ -21,8 +21,16 @@ from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import checksum, joined_script
 from pellucid.reports.album import Album, bind
 from pellucid.reports.by_target import LOSSES, known_labels, true_codes
-from pellucid.reports.explain.overview import drawing_of, stages_of
-from pellucid.reports.explain.page_data import BUDGET, HIDDEN, Packed, chosen_units, described, pack
+from pellucid.reports.explain.page_data import (
+    BUDGET,
+    HIDDEN,
+    Packed,
+    chosen_units,
+    described,
+    drawing_of,
+    pack,
+    stages_of,
+)
 from pellucid.reports.report import environment, words_of
 
 _START = "reports/explain/script/start.js"

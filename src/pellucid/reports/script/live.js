@@ -1,4 +1,5 @@
 // The page of a run under way: asks its run for news, and puts the sections of the report in their places.
+import { byId, element } from "../explain/script/dom.js";
 import { tr } from "./tr.js";
 
 /**
@@ -21,27 +22,16 @@ const BETWEEN_SENTENCES = 15000;
 const TOP = 200;
 
 /**
- * An element of the page by its name.
- * @param {string} name
- * @returns {HTMLElement}
- */
-function part(name) {
-  const found = document.getElementById(name);
-  if (!found) throw new Error(`no element ${name}`);
-  return found;
-}
-
-/**
  * Give an element the attributes of another one; what a reader opened or closed stays so.
- * @param {Element} element
+ * @param {Element} shown
  * @param {Element} fresh
  */
-function takeAttributes(element, fresh) {
-  for (const { name } of [...element.attributes]) {
-    if (!fresh.hasAttribute(name) && name !== "open") element.removeAttribute(name);
+function takeAttributes(shown, fresh) {
+  for (const { name } of [...shown.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "open") shown.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
-    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+    if (shown.getAttribute(name) !== value) shown.setAttribute(name, value);
   }
 }
 
@@ -60,11 +50,11 @@ function areAlike(node, fresh) {
 /**
  * Make the children of an element equal to those of another one. What came or went between the first and the last of
  * them leaves those after it as they are.
- * @param {Element} element
+ * @param {Element} shown
  * @param {Element} fresh
  */
-function makeChildrenEqual(element, fresh) {
-  const [before, wanted] = [[...element.childNodes], [...fresh.childNodes]];
+function makeChildrenEqual(shown, fresh) {
+  const [before, wanted] = [[...shown.childNodes], [...fresh.childNodes]];
   const shorter = Math.min(before.length, wanted.length);
   /** @param {number} at @param {number} [other] */
   const match = (at, other = at) => areAlike(before[at], wanted[other]);
@@ -78,7 +68,7 @@ function makeChildrenEqual(element, fresh) {
     const fromEnd = wanted.length - at;
     if (fromEnd <= end) makeEqual(before[before.length - fromEnd], each);
     else if (at < before.length - end) makeEqual(before[at], each);
-    else element.insertBefore(document.importNode(each, true), following);
+    else shown.insertBefore(document.importNode(each, true), following);
   });
 }
 
@@ -105,7 +95,7 @@ function makeEqual(node, fresh) {
  * @param {Element} fresh
  */
 function showSections(fresh) {
-  const place = part("sections");
+  const place = byId("sections");
   const wanted = [...fresh.children];
   for (const each of [...place.children]) {
     if (!wanted.some((other) => other.id === each.id)) each.remove();
@@ -123,21 +113,11 @@ function showSections(fresh) {
  * @param {string} words
  */
 function write(name, words) {
-  if (part(name).textContent !== words) part(name).textContent = words;
+  if (byId(name).textContent !== words) byId(name).textContent = words;
 }
 
-/**
- * @param {string} tag
- * @param {string} words
- */
-function made(tag, words) {
-  const element = document.createElement(tag);
-  element.textContent = words;
-  return element;
-}
-
-const { token } = /** @type {{ token: string }} */ (JSON.parse(part("page-data").textContent ?? ""));
-const shown = {
+const { token } = /** @type {{ token: string }} */ (JSON.parse(byId("page-data").textContent ?? ""));
+const held = {
   version: -1,
   figures: "",
   spoken: "",
@@ -150,56 +130,56 @@ const shown = {
 /** @param {string} words */
 function complain(words) {
   write("problem", words);
-  part("problem").hidden = words === "";
+  byId("problem").hidden = words === "";
 }
 
 /** @param {News} news */
 function speak(news) {
   const now = Date.now();
-  if (news.spoken === shown.spoken || now - shown.spokenAt < BETWEEN_SENTENCES) return;
-  shown.spoken = news.spoken;
-  shown.spokenAt = now;
+  if (news.spoken === held.spoken || now - held.spokenAt < BETWEEN_SENTENCES) return;
+  held.spoken = news.spoken;
+  held.spokenAt = now;
   write("spoken", news.spoken);
 }
 
 /** @param {News} news */
 function showFigures(news) {
   const figures = JSON.stringify(news.figures);
-  if (figures !== shown.figures) {
-    shown.figures = figures;
+  if (figures !== held.figures) {
+    held.figures = figures;
     const rows = news.figures.map(([name, value]) => {
       const row = document.createElement("div");
-      row.append(made("dt", name), made("dd", value));
+      row.append(element("dt", {}, name), element("dd", {}, value));
       return row;
     });
-    part("figures").replaceChildren(...rows);
+    byId("figures").replaceChildren(...rows);
   }
-  const lines = part("lines");
-  news.lines.slice(lines.childElementCount).forEach((line) => lines.append(made("li", line)));
+  const lines = byId("lines");
+  news.lines.slice(lines.childElementCount).forEach((line) => lines.append(element("li", {}, line)));
 }
 
 /** @param {News} news */
 function show(news) {
   write("now-title", news.title);
   document.title = `${news.words || news.title} · Pellucid`;
-  const bar = /** @type {HTMLProgressElement} */ (part("progress"));
-  part("bar").hidden = news.share === null;
+  const bar = /** @type {HTMLProgressElement} */ (byId("progress"));
+  byId("bar").hidden = news.share === null;
   bar.value = news.share ?? 0;
   write("progress-words", news.words);
   write("left", news.left);
   showFigures(news);
-  const isStopping = news.is_stopping || shown.isStopping;
-  part("stopping").hidden = !news.can_stop && !isStopping;
-  /** @type {HTMLButtonElement} */ (part("stop")).disabled = isStopping;
+  const isStopping = news.is_stopping || held.isStopping;
+  byId("stopping").hidden = !news.can_stop && !isStopping;
+  /** @type {HTMLButtonElement} */ (byId("stop")).disabled = isStopping;
   write("stop", isStopping ? tr("Training stops after this step") : tr("Stop training now"));
-  if (!news.can_stop && !news.is_stopping) shown.isStopping = false;
+  if (!news.can_stop && !news.is_stopping) held.isStopping = false;
   speak(news);
 }
 
 /** The part of the report that is read just now, to be shown again by the finished one; "" at the top. */
 function placeOfReader() {
   if (scrollY < TOP) return "";
-  const sections = [...part("sections").children];
+  const sections = [...byId("sections").children];
   const read = sections.filter((each) => each.getBoundingClientRect().top < innerHeight / 2).pop();
   return read ? `#${read.id}` : "";
 }
@@ -214,15 +194,15 @@ function ask(path, options) {
 
 /** Ask for the sections, which the run makes no more often than it can afford. */
 async function renew() {
-  const reply = await ask(`/api/sections?have=${shown.version}`);
+  const reply = await ask(`/api/sections?have=${held.version}`);
   if (reply.status !== 200) return;
   const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
   const parts = fresh.getElementById("parts");
   const sections = fresh.getElementById("sections");
   if (!parts || !sections) return;
-  makeEqual(part("parts"), parts);
+  makeEqual(byId("parts"), parts);
   showSections(sections);
-  shown.version = Number(reply.headers.get("x-version"));
+  held.version = Number(reply.headers.get("x-version"));
 }
 
 async function look() {
@@ -230,18 +210,18 @@ async function look() {
   const news = /** @type {News} */ (await reply.json());
   if (news.token !== token) {
     location.reload(); // the run was resumed by another process, or another run is shown here now
-    shown.isOver = true;
+    held.isOver = true;
     return;
   }
-  shown.message = news.message;
+  held.message = news.message;
   complain(news.message);
   show(news);
   if (news.state === "finished") {
-    shown.isOver = true;
+    held.isOver = true;
     location.replace(`/report.html${placeOfReader()}`);
     return;
   }
-  if (news.version !== shown.version) await renew();
+  if (news.version !== held.version) await renew();
 }
 
 async function watch() {
@@ -251,18 +231,18 @@ async function watch() {
   } catch {
     pause = PAUSE_WITHOUT_ANSWER;
     complain(
-      shown.message ||
+      held.message ||
         tr(
           "The run does not answer: it has ended, or was stopped. What is shown is how far it had come. The same command with --resume goes on, and this page with it.",
         ),
     );
   }
-  if (!shown.isOver) setTimeout(watch, pause);
+  if (!held.isOver) setTimeout(watch, pause);
 }
 
-part("stop").addEventListener("click", async () => {
-  shown.isStopping = true;
-  /** @type {HTMLButtonElement} */ (part("stop")).disabled = true;
+byId("stop").addEventListener("click", async () => {
+  held.isStopping = true;
+  /** @type {HTMLButtonElement} */ (byId("stop")).disabled = true;
   try {
     const reply = await ask("/api/stop", {
       method: "POST",
@@ -271,7 +251,7 @@ part("stop").addEventListener("click", async () => {
     });
     if (!reply.ok) throw new Error(String(reply.status));
   } catch {
-    shown.isStopping = false;
+    held.isStopping = false;
     complain(
       tr("The run did not take the request to stop; Ctrl-C in its terminal ends it, and --resume goes on."),
     );

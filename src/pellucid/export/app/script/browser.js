@@ -56,7 +56,7 @@ function showMembers({ said, parts }) {
   byId("members").hidden = false;
   byId("member-terms").replaceChildren(
     sentence(decision.words.members, { sum, label }),
-    tableOfRows("membersTitle", ["columnMember", "columnSays", "columnShare", "columnAdds"], rows),
+    tableOfRows("membersTitle", ["model", "columnSays", "columnShare", "columnAdds"], rows),
     ...(tempered ? [sentence(tempered, after)] : []),
   );
 }

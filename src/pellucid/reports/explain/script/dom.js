@@ -1,4 +1,4 @@
-// The document: elements by their id, made ones, controls, tables, and numbers as people read them.
+// The document: elements by their id, made ones, controls, tables, and words and numbers as people read them.
 
 // Elements of the page: found by their id, and made with their attributes and children.
 
@@ -106,6 +106,16 @@ export const cell = (text) => element("td", {}, text);
 
 /** @param {Node | string} content */
 export const rowHead = (content) => element("th", { scope: "row" }, content);
+
+// Words in the language of the page, which its document states.
+
+export const isChinese = () => document.documentElement.lang.toLowerCase().startsWith("zh");
+
+/**
+ * A sentence with its {names} filled in.
+ * @param {string} template @param {Record<string, string | number>} parts
+ */
+export const filledIn = (template, parts) => template.replace(/\{(\w+)\}/g, (_, name) => String(parts[name]));
 
 // Numbers, counts and indices as people read them.
 

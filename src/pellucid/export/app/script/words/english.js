@@ -64,7 +64,6 @@ export const ENGLISH = {
   unreadable: "{name}: this browser cannot read it as an image.",
   tableTitle: "All answers of this visit",
   download: "Download as CSV",
-  columnInput: "input",
   columnLabel: "label",
   columnProbability: "probability",
   columnError: "error",
@@ -76,17 +75,15 @@ export const ENGLISH = {
   mirrorNote:
     "The answer is the mean for the image and for its mirror image; the layers are those of the image as it is.",
   cardTitle: "About this model",
-  cardTask: "task",
-  cardModel: "model",
+  model: "model",
   cardTrained: "training data, examples",
   cardScore: "score on test examples it never saw",
   cardHeldOut: "score on examples held out from training, as the test is known from it",
   cardDate: "created",
   cardVersion: "version",
   cardParameters: "parameters",
-  cardInput: "input",
+  input: "input",
   cardModels: "Models that were trained beside it",
-  columnModel: "model",
   columnScore: "score [95 % interval]",
   nothingTyped: "No text yet: type or paste one.",
   textTitle: "Your text",
@@ -122,7 +119,6 @@ export const ENGLISH = {
   membersTempered:
     "At the temperature {temperature}, which was fitted on held-out examples, this becomes the probability {probability}.",
   layersOf: "Layers are those of {name}.",
-  columnMember: "model",
   columnSays: "says",
   columnShare: "share of the weights",
   decisionTitle: "How the classical model decides",
@@ -196,8 +192,6 @@ export const ENGLISH = {
   droveAsking: "Asking the server \u2026",
   droveHelpImage:
     "Parts of the image are covered in turn with its mean colour: orange where the answer falls without them, blue where it rises.",
-  droveHelpAsking:
-    "Each word is left out in turn: orange where the answer falls without it, blue where it rises. A click selects a word, to be written anew.",
   lockedTitle: "This server asks for a token",
   lockedLead:
     "Whoever started it has the token. It is kept in this tab until the tab is closed, and sent to this server alone.",

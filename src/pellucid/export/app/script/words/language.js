@@ -1,20 +1,18 @@
 // The language of the page: that of the browser, until another one is asked for.
-import { byId } from "../../../../reports/explain/script/dom.js";
+import { byId, filledIn, isChinese } from "../../../../reports/explain/script/dom.js";
 import { CHINESE } from "./chinese.js";
 import { ENGLISH } from "./english.js";
 
 /** @typedef {keyof typeof ENGLISH} Word */
 
-const language = { isChinese: navigator.language.toLowerCase().startsWith("zh") };
+/** @param {boolean} isWanted */
+const speakChinese = (isWanted) => (document.documentElement.lang = isWanted ? "zh-CN" : "en");
 
 /**
  * A string of the page in its language.
- * @param {Word} key @param {Record<string, string | number>} [parts] what is filled in
+ * @param {Word} key @param {Record<string, string | number>} [parts] what is filledIn in
  */
-export function say(key, parts = {}) {
-  const text = (language.isChinese ? CHINESE : ENGLISH)[key];
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(parts[name]));
-}
+export const say = (key, parts = {}) => filledIn((isChinese() ? CHINESE : ENGLISH)[key], parts);
 
 /**
  * An error in words, which can be said again in the other language.
@@ -45,7 +43,6 @@ export function nameNode(name) {
 
 /** Write the strings of all parts of the page that have one. */
 function sayAll() {
-  document.documentElement.lang = language.isChinese ? "zh-CN" : "en";
   /** @type {NodeListOf<HTMLElement>} */
   const parts = document.querySelectorAll("[data-say]");
   for (const part of parts) part.textContent = say(/** @type {Word} */ (part.dataset.say));
@@ -53,7 +50,7 @@ function sayAll() {
   const written = document.querySelectorAll("[data-chinese]"); // what the model's facts say
   for (const part of written) {
     part.dataset.english ??= part.textContent ?? "";
-    part.textContent = (language.isChinese ? part.dataset.chinese : part.dataset.english) ?? "";
+    part.textContent = (isChinese() ? part.dataset.chinese : part.dataset.english) ?? "";
   }
   document.dispatchEvent(new Event("languagechange"));
 }
@@ -64,9 +61,9 @@ function sayAll() {
  */
 export function startLanguage(onChange) {
   // A page that was made in Chinese opens in it, whatever the browser speaks.
-  if (document.documentElement.lang.toLowerCase().startsWith("zh")) language.isChinese = true;
+  speakChinese(isChinese() || navigator.language.toLowerCase().startsWith("zh"));
   byId("language").onclick = () => {
-    language.isChinese = !language.isChinese;
+    speakChinese(!isChinese());
     sayAll();
     onChange();
   };

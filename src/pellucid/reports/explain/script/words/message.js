@@ -1,10 +1,9 @@
 // Sentences of the script in the language of the page, which its document states.
+import { filledIn, isChinese } from "../dom.js";
 import { CHINESE_MESSAGES } from "./chinese.js";
 import { ENGLISH_MESSAGES } from "./english.js";
 
 /** @typedef {keyof typeof ENGLISH_MESSAGES} MessageKey */
-
-const isChinese = () => document.documentElement.lang.toLowerCase().startsWith("zh");
 
 /** The sentence of a key as it is written, with its {names}. @param {MessageKey} key */
 const template = (key) => (isChinese() ? CHINESE_MESSAGES : ENGLISH_MESSAGES)[key];
@@ -14,10 +13,9 @@ export const layerWords = ({ words, chinese }) => (isChinese() ? chinese : words
 
 /**
  * A sentence in the language of the page.
- * @param {MessageKey} key @param {Record<string, string | number>} [parts] what is filled in
+ * @param {MessageKey} key @param {Record<string, string | number>} [parts] what is filledIn in
  */
-export const message = (key, parts = {}) =>
-  template(key).replace(/\{(\w+)\}/g, (_, name) => String(parts[name]));
+export const message = (key, parts = {}) => filledIn(template(key), parts);
 
 /**
  * A sentence with elements in it, as the children of a paragraph.
