@@ -4,12 +4,14 @@ import gzip
 import io
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import torch
 from PIL import Image
 
 from data.made import read, written
@@ -26,12 +28,16 @@ from data.made_layouts import (
     save_all,
     table_alone,
 )
+from made_images import encoded
 from pellucid.data import Listing
 from pellucid.data.data_files import contents
 from pellucid.data.sources.blocks import text_of
+from pellucid.data.sources.labelled import read_dataset
+from pellucid.data.sources.memory import stream_in_memory
 from pellucid.data.sources.places import SOURCES, Form, form_of, open_places
 from pellucid.data.sources.source import Row, Stream, rows_of
 from pellucid.errors import DataError
+from pellucid.estimators import ImageClassifier, TextClassifier
 from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.settings import Settings
 
@@ -185,6 +191,86 @@ def test_what_trains_is_answered(name: str, tmp_path: Path) -> None:
 def test_what_trains_in_an_archive_is_answered(name: str, form: str, tmp_path: Path) -> None:
     LABELLED[name](tmp_path / "made")
     require_both(shutil.make_archive(str(tmp_path / "packed"), form, tmp_path, "made"))
+
+
+class Pairs(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    """A data set of PyTorch."""
+
+    def __init__(self, inputs: Sequence[object]) -> None:
+        self._inputs = inputs
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def __getitem__(self, at: int) -> tuple[object, str]:
+        return self._inputs[at], NAMES[at % 2]
+
+
+class OfHub:
+    """What is used of a data set of Hugging Face."""
+
+    __module__ = "datasets.arrow_dataset"
+    features: Mapping[str, object] = {}
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+
+    def with_format(self, form: str) -> "OfHub":
+        return self
+
+    def select_columns(self, names: list[str]) -> "OfHub":
+        return OfHub(self._rows.select(names))
+
+    def __len__(self) -> int:
+        return self._rows.num_rows
+
+    def __getitem__(self, some: slice) -> pa.Table:
+        return self._rows.slice(some.start or 0, (some.stop or 0) - (some.start or 0))
+
+
+WORDS = [f"{('good', 'bad')[row % 2]} film of number {row}" for row in range(24)]
+PIXELS = np.stack([np.asarray(image(row % 2)) for row in range(24)])
+LABELS = [NAMES[row % 2] for row in range(24)]
+HUB_TEXTS = OfHub(pa.table({"text": WORDS, "label": LABELS}))
+HUB_IMAGES = OfHub(
+    pa.table({"image": [{"bytes": encoded(each), "path": None} for each in PIXELS], "label": LABELS})
+)
+
+# Data in memory that brings its labels, and what it holds.
+IN_MEMORY: dict[str, tuple[object, Sequence[object]]] = {
+    "texts of PyTorch": (Pairs(WORDS), WORDS),
+    "images of PyTorch": (Pairs(PIXELS), PIXELS),
+    "texts of Hugging Face": (HUB_TEXTS, WORDS),
+    "images of Hugging Face": (HUB_IMAGES, PIXELS),
+    "splits of PyTorch": ({"train": Pairs(WORDS[:14]), "test": Pairs(WORDS[14:])}, WORDS),
+    "splits of Hugging Face": ({"train": HUB_TEXTS, "test": HUB_TEXTS}, WORDS + WORDS),
+}
+
+
+@pytest.mark.parametrize("name", IN_MEMORY)
+def test_what_trains_in_memory_is_answered(name: str) -> None:
+    data, _ = IN_MEMORY[name]
+    listing = read_dataset(data, Settings())
+    rows = list(stream_in_memory(data, Settings(task=listing.input_kind.task)))
+    expected = list(rows_of(listing, range(len(listing))))
+    assert [content_of(row) for row in rows] == [content_of(row) for row in expected]
+    assert [row.name for row in rows] == list(listing.sources)
+
+
+@pytest.mark.parametrize("name", IN_MEMORY)
+def test_an_estimator_answers_what_it_learns_from(name: str) -> None:
+    data, inputs = IN_MEMORY[name]
+    made = TextClassifier if isinstance(inputs[0], str) else ImageClassifier
+    fitted = made(model="logistic-regression").fit(data)
+    assert fitted.predict(data).tolist() == fitted.predict(inputs).tolist()
+    assert fitted.predict(data).tolist()[:14] == LABELS[:14]
+
+
+def test_lines_of_a_pipe_are_those_of_a_table(tmp_path: Path) -> None:
+    pipe = io.BytesIO("".join(f"{each}\n" for each in WORDS).encode())
+    rows = list(open_places(["-"], Settings(), TEXTS, stdin=pipe))  # type: ignore[arg-type]
+    pd.DataFrame({"text": WORDS, "label": LABELS}).to_csv(tmp_path / "x.csv", index=False)
+    assert [content_of(row) for row in rows] == list(read(tmp_path / "x.csv").texts or ())
 
 
 def unlabelled_idx(place: Path) -> Path:
