@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.data.reading.forms import read_sample
+from pellucid.data.sources.samples import read_sample
 from pellucid.language.sentence import Sentence
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import LabelIssue, LabelIssues
