@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 
 from pellucid.errors import UsageError
 from pellucid.language.catalogue import translated
+from pellucid.language.documents import with_sentences
 from pellucid.language.sentence import Sentence
 from pellucid.progress import SILENT, Listener, Pace, reporting_to
 from pellucid.runtime.help import Formatter
@@ -262,7 +263,7 @@ def write_lines(text: str, piped: int | None = None) -> None:
 
 def write_document(document: Mapping[str, Any]) -> None:
     """Print what a command found as one JSON document on standard output, at once."""
-    sys.stdout.write(json.dumps(document, default=str) + "\n")
+    sys.stdout.write(json.dumps(with_sentences(document), default=str) + "\n")
     sys.stdout.flush()
 
 
