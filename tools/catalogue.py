@@ -46,8 +46,8 @@ NOUNS = (
     "other image", "other text", "other trial", "parameter", "part", "row", "second", "seed", "set", "step",
     "test example", "test image", "test text", "text", "thread", "token", "trainable layer", "training",
     "training example label", "training image label", "training text label", "training example",
-    "training image", "training text", "trial", "validation example", "validation image", "validation text",
-    "variant", "word",
+    "training image", "training text", "trial", "unknown label", "validation example", "validation image",
+    "validation text", "variant", "word",
 )  # fmt: skip
 OTHERS = Path(__file__).with_name("more_messages.txt")  # one in each line
 _WORD = re.compile("[A-Za-z]{2}")

@@ -31,7 +31,7 @@ from pellucid.encoding.token_encoders import BYTE, CHARACTERS, SUB_WORDS, WORDS
 from pellucid.errors import ModelFileError
 from pellucid.input_kinds import IMAGES, INPUT_KINDS, TEXTS, InputKind
 from pellucid.input_kinds import VALUES as VECTORS
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.networks.config import MOST_FEATURES
 from pellucid.safety.stored import Forms
@@ -153,7 +153,7 @@ class EncodingPlan(Saved):
             if stated["longest"]
             else ""
         )
-        return f"words{neighbours}{parts}"
+        return join("", ["words", neighbours, parts])
 
     @property
     def holds_words(self) -> bool:

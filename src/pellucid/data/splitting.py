@@ -95,7 +95,7 @@ def too_few_of_classes(
 
 def _needed(missing: Sequence[str]) -> str:
     return Sentence(
-        "{missing} are needed, one each for {join}", len(missing) + 1, ", ".join([TRAIN, *reversed(missing)])
+        "{missing} are needed, one each for {join}", len(missing) + 1, join(", ", [TRAIN, *reversed(missing)])
     )
 
 
@@ -180,7 +180,7 @@ def split_by_time(
                 "leave --time-column out",
                 listing.place,
                 count_of(len(np.unique(latest)), "different time"),
-                ", ".join([TRAIN, *reversed(missing)]),
+                join(", ", [TRAIN, *reversed(missing)]),
             )
         sizes = np.cumsum(counts[::-1])[::-1][1:]
         begin = float(distinct[1:][int(np.argmin(np.abs(sizes - wanted)))])

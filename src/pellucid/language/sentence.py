@@ -99,6 +99,13 @@ def join(between: str, parts: Iterable[str]) -> Sentence:
     return Sentence(between.join(f"{{part{at}}}" for at in range(1, len(texts) + 1)), *texts)
 
 
+def begun(text: str) -> str:
+    """A text that begins with a capital letter."""
+    if isinstance(text, Sentence) and text.values:
+        return Sentence(text.template[:1].upper() + text.template[1:], *text.values.values())
+    return text[:1].upper() + text[1:]
+
+
 def _kept(value: Any, form: str) -> str | int | float:
     """A value as a sentence keeps it: never an object that somebody may still change."""
     within = getattr(value, "sentence", value)

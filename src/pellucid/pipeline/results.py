@@ -269,7 +269,7 @@ def _save(
         "training examples": candidate.train_examples,
         **({} if candidate.judged is None else {"validation examples": _AGAIN}),
         **{
-            f"{of} {name.replace('_', ' ')}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
+            f"{of} {METRICS[name].words}": f"{each['value']:.3g} [{each['low']:.3g}, {each['high']:.3g}]"
             for name, each in scores_of(found, headline.part).items()
         },
         **({"known from training": known} if headline.known else {}),
@@ -292,7 +292,7 @@ def say_end(run: Run, context: RunContext, continual: Mapping[str, Any] | None) 
     found += [*(metrics.get("giveaways") or ())]
     sentences = [
         *(each["words"] for each in found if each is not None),
-        str(metrics["reason"]),
+        metrics["reason"],
         *([] if continual is None else continual_sentences(continual)),
         findings_line(metrics),
         worst_slice(metrics.get("slices"), dataset.noun),

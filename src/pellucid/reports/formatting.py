@@ -172,11 +172,6 @@ def unbroken(sentence: Any) -> str:
     return str(sentence).replace(" %", f"{_SPACE}%")
 
 
-def begun(sentence: str) -> str:
-    """A sentence that begins with a capital letter."""
-    return sentence[:1].upper() + sentence[1:]
-
-
 def setting(value: Any) -> str:
     """A setting's value as people write it."""
     if value is None:

@@ -333,7 +333,8 @@ def _tried(model: str, entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
         kind, words = (text_of(each.get(key)) for key in ("features", "words"))
         if kind and not words.lower().startswith(kind.lower()):
             words = Sentence("{kind}, {words}", kind, words) if words else kind
-        lines.append((translated_list(words), None if score is None else abs(score), place == chosen))
+        said = translated(words) if isinstance(words, Sentence) else translated_list(words)
+        lines.append((said, None if score is None else abs(score), place == chosen))
     return {"model": model, "features": translated(features), "configurations": lines}
 
 

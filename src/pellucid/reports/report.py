@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from pellucid.data import Check, Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.language.catalogue import form_of, language
+from pellucid.language.sentence import begun
 from pellucid.pages.assembly import checksum, joined_script, policy_of, visible
 from pellucid.pages.translation import PageEnvironment
 from pellucid.reports import error_sections, formatting
@@ -136,7 +137,7 @@ def environment_in(wanted: str) -> PageEnvironment:
         keep_trailing_newline=True,
     )
     shared.filters["unbroken"] = lambda sentence: formatting.unbroken(shared.spoken(sentence))
-    shared.filters["begun"] = lambda sentence: formatting.begun(shared.spoken(sentence))
+    shared.filters["begun"] = lambda sentence: begun(shared.spoken(sentence))
     names = "count extent interval milliseconds percent p_value probability rough scored seconds shortened"
     for name in (*names.split(), "significant", "size", "tick"):
         shared.filters[name] = getattr(formatting, name)

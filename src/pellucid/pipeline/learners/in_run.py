@@ -18,6 +18,7 @@ from pellucid.data import Dataset, Preprocessing
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.input_kinds import TEXTS
+from pellucid.language.documents import with_sentences, with_templates
 from pellucid.language.sentence import Sentence
 from pellucid.networks import Adversarial, Network
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice
@@ -214,13 +215,10 @@ def _trained(
         facts = {name: getattr(candidate, name) for name in _KEPT}
         if candidate.budget is not None:
             facts["budget"] = dataclasses.asdict(candidate.budget)
-        write_file(folder / _FITTED, sealed(facts))
+        write_file(folder / _FITTED, sealed(with_sentences(facts)))
         part = part_of(candidate, material)
-        score = on_validation([candidate], material, learner.settings).removeprefix(": ")
-        # Two sentences, so that the catalogue need not guess where the part ends and the score begins.
-        stage.words = Sentence("trained {name}{words}{part}", learner.name, words, part)
-        if score:
-            stage.words = Sentence("trained {name}{words}{part}: {score}", learner.name, words, part, score)
+        score = on_validation([candidate], material, learner.settings)
+        stage.words = Sentence("trained {name}{words}{part}{score}", learner.name, words, part, score)
     stages.fitted([candidate])
     return candidate
 
@@ -236,7 +234,7 @@ def part_of(candidate: Candidate, material: Dataset) -> str:
 def _restored(folder: Path, name: str, material: Dataset) -> Candidate | None:
     """A model that `_trained` wrote, or `None` where there is none that is whole."""
     try:
-        facts = read_sealed(folder / _FITTED)
+        facts = with_templates(read_sealed(folder / _FITTED))
         model = load_any(folder / "model")
         read = {each: facts[each] for each in _KEPT}
         read |= {

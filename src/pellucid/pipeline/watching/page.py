@@ -176,7 +176,7 @@ def shown_in_browser(place: str, folder: RunFolder, stages: Stages) -> Iterator[
         try:
             yield
         except BaseException as error:
-            progress.message = str(error) if isinstance(error, PellucidError) else type(error).__name__
+            progress.message = error.sentence if isinstance(error, PellucidError) else type(error).__name__
             if page.is_looked_at:
                 time.sleep(_KEPT_ERROR)
             raise

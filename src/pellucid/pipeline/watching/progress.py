@@ -13,7 +13,7 @@ from jaxtyping import Float64
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, begun
 from pellucid.networks import describe
 from pellucid.pipeline.by_target import WAYS, target_of_run
 from pellucid.pipeline.judging.by_target import JUDGING, answered_rows
@@ -166,7 +166,7 @@ class Progress(Onlooker):
         epoch = 0 if training is None or recipe is None else min(training.epochs + 1, recipe.epochs)
         return {
             "state": "finished" if self.is_finished else "failed" if self.message else "under way",
-            "title": title[0].upper() + title[1:],
+            "title": begun(title),
             "version": self.version,
             "share": None if training is None else round(training.share, 4),
             "words": ""
