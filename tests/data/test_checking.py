@@ -183,11 +183,14 @@ def test_groups_that_we_divide_are_not_warned_of():
         "matter": True,
     }
     assert (
-        "Of these are sets of two or more: 12 with 48 images in train, 4 with 16 images in validation, "
+        "Groups of two or more: 12 with 48 images in train, 4 with 16 images in validation, "
         "4 with 16 images in test." in said(check)
     )
 
-    assert "Groups: 12 in train, 4 in validation, 4 in test; images of one group are alike" in said(check)
+    assert (
+        "Groups: 12 in train, 4 in validation, 4 in test; intervals of test scores are over groups"
+        in said(check)
+    )
     assert "The test split has only 4 groups" in said(check)
     assert "one or two groups" not in said(check)
 

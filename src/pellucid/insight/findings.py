@@ -464,12 +464,11 @@ def suspicious_labels(course: Course) -> Finding | None:
         "suspicious-labels",
         "Many labels look wrong.",
         Sentence(
-            "Of {examined:,} labels that were judged by models that had not seen the example, "
-            "{label_issues:,} ({share:.1f} %) may well be wrong, and about "
-            "{label_precision:.0f} % of these are expected to be wrong. The models agree with "
-            "{agreement:.0f} % of all labels.",
-            course.examined,
+            "{label_issues:,} of {examined:,} labels ({share:.1f} %) look wrong to models that had not "
+            "seen the example; an estimated {label_precision:.0f} % of these are wrong. The models agree "
+            "with {agreement:.0f} % of all labels.",
             course.label_issues,
+            course.examined,
             100 * share,
             100 * course.label_precision,
             100 * agreement,
