@@ -36,7 +36,7 @@ from pellucid.arithmetic.probabilities import trust
 from pellucid.bundle import Model
 from pellucid.data import Dataset, Preprocessing
 from pellucid.data.raw_texts import Texts
-from pellucid.data.reading.forms import read_sample
+from pellucid.data.sources.samples import read_sample
 from pellucid.evaluation.promises import checked_promise, coverage_of, in_sets, promise
 from pellucid.pipeline.judging.novelty_detectors import with_detectors
 from pellucid.pipeline.learners.candidates import calibrated

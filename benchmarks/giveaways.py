@@ -25,7 +25,7 @@ from PIL import Image, ImageDraw
 
 from pellucid.data import prepare
 from pellucid.data.listing import Listing
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.settings import Settings
 
 _MOST, _CLASSES = 150, 6

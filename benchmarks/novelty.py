@@ -34,8 +34,8 @@ from pellucid.bundle import Model
 from pellucid.classical.predictors import Rows
 from pellucid.data import Dataset, Preprocessing
 from pellucid.data.raw_texts import Texts
-from pellucid.data.reading.array_files import read_idx_folder
-from pellucid.data.reading.forms import read_sample
+from pellucid.data.sources.arrays import read_idx_folder
+from pellucid.data.sources.samples import read_sample
 from pellucid.data.trees import DiskFolder
 from pellucid.novelty import fit_measure
 from pellucid.pipeline.judging.novelty_detectors import with_detectors

@@ -434,7 +434,7 @@ def measure(few: int, many: int) -> dict[str, float]:
     from larger_than_memory import sampled, shards
     from measuring import PELLUCID, Ended, ran
 
-    from pellucid.data.reading.input_places import open_places
+    from pellucid.data.sources.places import open_places
     from pellucid.input_kinds import IMAGES
     from pellucid.settings import Settings
 
@@ -488,7 +488,7 @@ def measure(few: int, many: int) -> dict[str, float]:
         for each in range(50_000):
             (scratch / "names" / f"{each:08}.png").touch()
         before = time.process_time()
-        assert open_places([str(scratch / "names")], Settings(), IMAGES).how_many() == 50_000
+        assert open_places([str(scratch / "names")], Settings(), IMAGES).count() == 50_000
         found["listing"] = 1000 * (time.process_time() - before) / 50_000
         most = {}
         for count in (20_000, 60_000):

@@ -30,9 +30,9 @@ from pellucid.answering.predict import predict
 from pellucid.bundle import load
 from pellucid.data.images.decoding import quiet_pillow
 from pellucid.data.images.preprocessing import Preprocessing
-from pellucid.data.reading.forms import FASHION_FOLDER
-from pellucid.data.reading.input_places import open_places
-from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs
+from pellucid.data.sources.blocks import blocks_of, decoders, fit_inputs
+from pellucid.data.sources.places import open_places
+from pellucid.data.sources.samples import FASHION_FOLDER
 from pellucid.input_kinds import IMAGES
 from pellucid.runtime import load as load_exported
 from pellucid.settings import Settings
@@ -53,7 +53,7 @@ def write_images(folder: Path, count: int, idx: Path) -> list[Path]:
 
 def decode_in_threads(folder: Path, preprocessing: Preprocessing) -> np.ndarray:
     """Decode the files of a folder as `predict` does, without asking a model."""
-    inputs = open_places([str(folder)], Settings(), IMAGES).inputs
+    inputs = open_places([str(folder)], Settings(), IMAGES)
     with decoders() as executor:
         blocks = blocks_of(inputs, preprocessing)
         return np.concatenate([fit_inputs(block, preprocessing, executor).pixels for block in blocks])

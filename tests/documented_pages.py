@@ -37,7 +37,7 @@ from sybil.parsers.markdown import CodeBlockParser
 import spawning
 from command_line import within
 from pellucid.classical import Budget
-from pellucid.data.reading import forms
+from pellucid.data.sources import samples as bundled
 from pellucid.pipeline.learners import backbone_costs, evaluation_budget
 from pellucid.training import recipe_defaults
 
@@ -223,8 +223,8 @@ def shorten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Classical models choose between two set-ups, and forests are small.
     """
     samples = _small_samples(folder)
-    monkeypatch.setattr(forms, "FASHION_FOLDER", samples)
-    monkeypatch.setattr(forms, "SPAM_FILE", samples / "spam.jsonl.gz")
+    monkeypatch.setattr(bundled, "FASHION_FOLDER", samples)
+    monkeypatch.setattr(bundled, "SPAM_FILE", samples / "spam.jsonl.gz")
     monkeypatch.setattr(evaluation_budget, "FEW", 0)
     monkeypatch.setattr(backbone_costs, "_MOST_EPOCHS", 1)
     monkeypatch.setattr(Budget, "of_preset", lambda _: SMALL)
@@ -261,7 +261,7 @@ def train(data: Path) -> Path:
 def prepare(folder: Path) -> None:
     """Write the data that pages name, made of the bundled samples: images of clothes, and mails."""
     (_, images), (_, labels) = (
-        _idx(forms.FASHION_FOLDER / f"train-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1")
+        _idx(bundled.FASHION_FOLDER / f"train-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1")
     )
     taken = itertools.count()
 
@@ -278,7 +278,7 @@ def prepare(folder: Path) -> None:
         write(f"{place}/{number:03d}.png")
     for name in FILES:
         write(name)
-    with gzip.open(forms.SPAM_FILE, "rt", encoding="utf-8") as lines:
+    with gzip.open(bundled.SPAM_FILE, "rt", encoding="utf-8") as lines:
         mails = [json.loads(line) for line in itertools.islice(lines, 160)]
     texts = [mail["text"][:300] for mail in mails]
     opinions = ["bad" if mail["label"] == "spam" else "good" for mail in mails]
@@ -343,12 +343,12 @@ def _small_samples(folder: Path) -> Path:
     for name in ("train", "t10k"):
         for kind in ("images-idx3", "labels-idx1"):
             file = f"{name}-{kind}-ubyte.gz"
-            header, array = _idx(forms.FASHION_FOLDER / file)
+            header, array = _idx(bundled.FASHION_FOLDER / file)
             few = np.ascontiguousarray(array[::10])
             header = header[:4] + len(few).to_bytes(4, "big") + header[8:]
             (small / file).write_bytes(gzip.compress(header + few.tobytes(), 1))
     with (
-        gzip.open(forms.SPAM_FILE, "rt", encoding="utf-8") as lines,
+        gzip.open(bundled.SPAM_FILE, "rt", encoding="utf-8") as lines,
         gzip.open(small / "spam.jsonl.gz", "wt") as out,
     ):
         out.writelines(line for number, line in enumerate(lines) if number % 10 == 0)

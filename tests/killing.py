@@ -57,13 +57,13 @@ import json, os, random, signal, sys
 import numpy, torch, torch._dynamo, pyarrow.parquet, scipy.special, safetensors.numpy, PIL.Image
 from pellucid.answering import explain, incoming, predict, resumable_output
 from pellucid.cli.main import main
-from pellucid.data.reading import inputs
+from pellucid.data.sources import blocks
 
 PIL.Image.init()  # all that a fork would have to load anew
 asked = json.loads(sys.argv[1])
 draws = random.Random(asked["seed"])
 resumable_output._SECONDS_BETWEEN = 0.0
-inputs._MOST_IN_BLOCK = 16
+blocks._MOST_IN_BLOCK = 16
 calls = 0
 
 

@@ -200,7 +200,8 @@ def _add_words(found: Catalog) -> None:
     for metric in METRICS.values():
         words = metric.words
         for message in (
-            *(words, with_article(words), f"mean {words}", f"test {words}", f"validation {words}"),
+            *(words, with_article(words), f"mean {words}"),
+            *(f"{part} {words}" for part in ("held-out", "test", "unseen test", "validation")),
             *(f"{words} {{scores}}", f"validation {words} {{scores}}"),
         ):
             found.add(str(message), locations=[("metrics", 0)])

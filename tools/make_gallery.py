@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 import pellucid
-from pellucid.data.reading.forms import FASHION_FOLDER, SPAM_FILE
+from pellucid.data.sources.samples import FASHION_FOLDER, SPAM_FILE
 
 DOCS = Path(__file__).parent.parent / "docs"
 OUT = DOCS / "_extra" / "gallery"

@@ -94,8 +94,8 @@ class Predictor:
         """Cells of the new columns for each value."""
         from pellucid.answering.answers import rows_of
         from pellucid.answering.incoming import Block
-        from pellucid.data.reading.input_values import text_or_reason
-        from pellucid.data.reading.inputs import blocks_of, fit_inputs
+        from pellucid.data.sources.blocks import blocks_of, fit_inputs
+        from pellucid.data.sources.values import text_or_reason
 
         preprocessing = self._decisions.model.preprocessing
         blocks: Iterable[Block]
@@ -112,17 +112,17 @@ class Predictor:
 
 def _image(value: Any) -> Any:
     """An image as readers take it, or the reason why the value is none."""
-    from pellucid.data.reading.input_places import Input
+    from pellucid.data.sources.source import Row
     from pellucid.data.wording import with_article
 
     if isinstance(value, (str, Path)):
-        return Input("", Path(value))
+        return Row("", Path(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return Input("", bytes(value))
+        return Row("", bytes(value))
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        return Input("", value)
+        return Row("", value)
     kind = "nothing" if value is None else with_article(type(value).__name__)
-    return Input(
+    return Row(
         "", b"", Sentence("is {kind}, where a path, the bytes of a file or an array is expected", kind)
     )
 

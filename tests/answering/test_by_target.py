@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.answering.by_target import ASKED
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION, GENERATION, MULTILABEL, REGRESSION, TARGETS

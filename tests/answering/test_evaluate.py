@@ -141,7 +141,7 @@ def test_hostile_names_cannot_reach_the_terminal(run, tmp_path):
 
 
 def test_progress_counts_every_image(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("pellucid.data.reading.inputs._MOST_IN_BLOCK", 256)
+    monkeypatch.setattr("pellucid.data.sources.blocks._MOST_IN_BLOCK", 256)
     write_digits(tmp_path / "data", range(300), by_class=True)
     seen = []
     evaluate(run, str(tmp_path / "data"), Settings(), progress=lambda done, total: seen.append((done, total)))

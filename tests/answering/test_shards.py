@@ -17,7 +17,7 @@ from pellucid.answering.incoming import Shard
 from pellucid.answering.predict import Listener, predict
 from pellucid.answering.shards import merge, part_of, shard_of
 from pellucid.bundle import save
-from pellucid.data.reading import inputs
+from pellucid.data.sources import blocks
 from pellucid.errors import DataError, StorageError, UsageError
 from pellucid.settings import Settings
 from small_models import trained_model, untrained_model, write_digits
@@ -27,7 +27,7 @@ FORMS = ("csv", "jsonl", "parquet")
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(inputs, "_MOST_IN_BLOCK", 8)
+    monkeypatch.setattr(blocks, "_MOST_IN_BLOCK", 8)
     monkeypatch.setattr(incoming, "_MOST_IN_BLOCK", 8)
     monkeypatch.setattr(resumable_output, "_SECONDS_BETWEEN", 0.0)
     monkeypatch.setattr("pellucid.answering.answers._ROWS_PER_GROUP", 13)
@@ -143,7 +143,7 @@ def test_a_part_is_a_file_by_itself_and_sorted_by_name(folder, tmp_path):
 
 def test_what_lies_before_a_shard_is_not_read(folder, tmp_path, monkeypatch):
     opened = []
-    real = inputs.fit_inputs
+    real = blocks.fit_inputs
     monkeypatch.setattr(
         incoming, "fit_inputs", lambda block, *more: opened.extend(block) or real(block, *more)
     )

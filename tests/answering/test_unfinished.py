@@ -12,7 +12,7 @@ from pellucid.answering import resumable_output
 from pellucid.answering.decisions import PredictOptions
 from pellucid.answering.predict import Listener, predict
 from pellucid.bundle import save
-from pellucid.data.reading import inputs as inputs
+from pellucid.data.sources import blocks
 from pellucid.errors import DataError, RunLockedError, StorageError, UsageError
 from pellucid.safety.files import Draft, locked
 from pellucid.settings import Settings
@@ -33,7 +33,7 @@ def run(tmp_path):
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(inputs, "_MOST_IN_BLOCK", 8)
+    monkeypatch.setattr(blocks, "_MOST_IN_BLOCK", 8)
     monkeypatch.setattr(resumable_output, "_SECONDS_BETWEEN", 0.0)
 
 

@@ -17,7 +17,8 @@ import pytest
 from made_images import context, encoded
 from pellucid.data import archives as members_module
 from pellucid.data.archives import Member
-from pellucid.data.reading.input_places import Input, open_places
+from pellucid.data.sources.places import open_places
+from pellucid.data.sources.source import Row
 from pellucid.data.trees import members_of
 from pellucid.errors import DataError
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
@@ -57,10 +58,10 @@ def info_of(name: str, size: int = 0, **more: object) -> tarfile.TarInfo:
     return info
 
 
-def inputs(*places: Path | str, kind: InputKind = IMAGES) -> tuple[list[Input], list[str], int | None]:
+def inputs(*places: Path | str, kind: InputKind = IMAGES) -> tuple[list[Row], list[str], int | None]:
     opened = open_places([str(place) for place in places], Settings(), kind)
-    how_many = opened.how_many()
-    return list(opened.inputs), opened.warnings, how_many
+    how_many = opened.count()
+    return list(opened), opened.warnings, how_many
 
 
 MAKERS = {
@@ -77,7 +78,7 @@ MAKERS = {
 def test_files_come_in_the_order_of_the_archive(name: str, tmp_path: Path) -> None:
     path = MAKERS[name](tmp_path / name, {**FILES, **OTHERS})
     found, warnings, how_many = inputs(path)
-    assert {each.name: each.source for each in found} == {
+    assert {each.name: each.content for each in found} == {
         f"{path}/{name}": content for name, content in FILES.items()
     }
     assert [each.name for each in found] == [f"{path}/{name}" for name in FILES]
@@ -104,7 +105,7 @@ def test_names_of_folders(tmp_path: Path) -> None:
 def test_texts(tmp_path: Path) -> None:
     path = zipped(tmp_path / "mails.zip", {"b.txt": b"of b", "x.png": b"x", "a.txt": b"of a"})
     found, warnings, how_many = inputs(path, kind=TEXTS)
-    assert [each.source for each in found] == [b"of b", b"of a"]
+    assert [each.content for each in found] == [b"of b", b"of a"]
     assert (warnings, how_many) == ([f"{path}: 1 file left out, not ending in .txt"], 2)
 
 
@@ -123,7 +124,7 @@ def test_zip64_behind_other_bytes(tmp_path: Path) -> None:
             file.write(b"large enough")
         archive.writestr("b.png", b"small")
     (tmp_path / "a.zip").write_bytes(b"#!/bin/sh\n" * 50 + (tmp_path / "a.zip").read_bytes())
-    assert [each.source for each in inputs(tmp_path / "a.zip")[0]] == [b"large enough", b"small"]
+    assert [each.content for each in inputs(tmp_path / "a.zip")[0]] == [b"large enough", b"small"]
 
 
 def test_links_are_never_followed(tmp_path: Path) -> None:
@@ -139,9 +140,9 @@ def test_links_are_never_followed(tmp_path: Path) -> None:
         archive.addfile(info_of("device.png", type=tarfile.CHRTYPE))
         archive.addfile(info_of("fine.png", 4), io.BytesIO(b"fine"))
     (one,) = inputs(tmp_path / "a.zip")[0]
-    assert (one.source, one.error) == (b"", members_module.LINK)
+    assert (one.content, one.error) == (b"", members_module.LINK)
     found = inputs(tmp_path / "a.tar")[0]
-    assert [(each.source, each.error) for each in found] == [
+    assert [(each.content, each.error) for each in found] == [
         (b"", members_module.LINK), (b"", members_module.LINK), (b"fine", ""),
     ]  # fmt: skip
 
@@ -152,7 +153,7 @@ def test_links_are_never_followed(tmp_path: Path) -> None:
 def test_names_that_lead_out_are_rows_with_a_reason(name: str, tmp_path: Path) -> None:
     for path in (zipped(tmp_path / "a.zip", {name: b"x"}), tarred(tmp_path / "a.tar", {name: b"x"})):
         (one,) = inputs(path)[0]
-        assert (one.source, one.error) == (b"", "its name leaves the archive; pack it under a plain name")
+        assert (one.content, one.error) == (b"", "its name leaves the archive; pack it under a plain name")
         assert one.name.startswith(f"{path}/")
 
 
@@ -172,7 +173,7 @@ def test_what_cannot_be_unpacked(tmp_path: Path) -> None:
     path.write_bytes(content)
     damaged, fine = inputs(path)[0]
     assert damaged.error == "damaged in the archive (its checksum is another); copy the archive again"
-    assert (fine.source, fine.error) == (b"of b", "")
+    assert (fine.content, fine.error) == (b"of b", "")
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
@@ -217,9 +218,9 @@ def test_files_that_share_bytes_are_refused(tmp_path: Path) -> None:
 def peak_of(path: Path) -> tuple[list[int], int]:
     tracemalloc.start()
     sizes = [
-        len(each.source)
-        for each in open_places([str(path)], Settings(), IMAGES).inputs
-        if isinstance(each.source, bytes)
+        len(each.content)
+        for each in open_places([str(path)], Settings(), IMAGES)
+        if isinstance(each.content, bytes)
     ]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -235,7 +236,7 @@ def test_a_file_larger_than_the_limit_is_not_unpacked(
         path = MAKERS[name](tmp_path / name, files)
         large, fine = inputs(path)[0]
         assert large.error == "31,457,280 bytes is over the limit of 1 MB in an archive"
-        assert fine.source == b"fine"
+        assert fine.content == b"fine"
         assert peak_of(path)[1] < 8 << 20
 
 

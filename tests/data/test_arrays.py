@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from pellucid.data import Listing, read_data
 from pellucid.data.labels import label_texts
-from pellucid.data.reading.array_files import checked_pixels, is_idx_folder, read_idx_folder, read_npz
+from pellucid.data.sources.arrays import checked_pixels, is_idx_folder, read_idx_folder, read_npz
 from pellucid.data.trees import DiskFolder
 from pellucid.errors import DataError
 from pellucid.settings import Settings
@@ -190,7 +190,7 @@ def test_npz_round_trip(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pixels_of(listing)[..., 0], np.concatenate([train, validation, test]))
     for labels, expected in (([b"cat", b"dog"], ["cat", "dog"]), (["ü", "NA"], ["ü", "NA"])):
         write_npz(path, x_train=RNG.random((2, 4, 5, 3)), y_train=np.array(labels))
-        assert read_npz(path, "DATA").labels == expected
+        assert read_npz(str(path), needs_labels=True).labels == expected
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_npz_round_trip(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_npz_files_that_do_not_fit(tmp_path: Path, members: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        read_npz(write_npz(tmp_path / "set.npz", **members), "DATA")
+        read_npz(str(write_npz(tmp_path / "set.npz", **members)), needs_labels=True)
 
 
 def npy_bytes(shape: tuple[int, ...]) -> bytes:
@@ -233,7 +233,7 @@ def test_npz_members_that_lie_allocate_nothing(tmp_path: Path, content: bytes, m
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w") as archive:
         archive.writestr("x_train.npy", content)
     with pytest.raises(DataError, match=message):
-        read_npz(tmp_path / "bomb.npz", "DATA")
+        read_npz(str(tmp_path / "bomb.npz"), needs_labels=True)
 
 
 def test_npz_files_that_are_damaged(tmp_path: Path) -> None:
@@ -246,5 +246,5 @@ def test_npz_files_that_are_damaged(tmp_path: Path) -> None:
     for content in (whole[: len(whole) // 2], flipped, without_start, bytes(latin)):
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"damaged or unreadable .*; copy it again") as caught:
-            pixels_of(read_npz(path, "DATA"))
+            pixels_of(read_npz(str(path), needs_labels=True))
         assert "pickle" not in str(caught.value)

@@ -12,9 +12,9 @@ from pellucid.data.image_siblings import _following, by_names
 from pellucid.data.images.cache import decode_all
 from pellucid.data.images.pixels import UNKNOWN
 from pellucid.data.preparing import prepare
-from pellucid.data.reading.dispatch import read_data
-from pellucid.data.reading.forms import read_sample
 from pellucid.data.sibling_sets import BURSTS
+from pellucid.data.sources.labelled import read_data
+from pellucid.data.sources.samples import read_sample
 from pellucid.progress import reporting_to
 from pellucid.settings import Settings
 

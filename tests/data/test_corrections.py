@@ -231,7 +231,7 @@ def test_a_new_class_needs_enough_examples(tmp_path):
 def test_numbers_are_corrected_by_numbers(tmp_path):
     numbers = [str(0.5 + row) for row in range(60)]
     settings = Settings(target="number")
-    from pellucid.data.reading.dispatch import as_asked
+    from pellucid.data.sources.labelled import as_asked
 
     listing = as_asked(listing_of(numbers), settings)
     place = table(tmp_path, "table.csv:2,-3.25,,1.50", heading="input,label,action,was")

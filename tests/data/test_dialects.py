@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from data.made import read, require_refused, texts_of, written
-from pellucid.data.reading.input_places import Cell, open_places
+from pellucid.data.sources.places import open_places
+from pellucid.data.sources.source import Cell
 from pellucid.data.tables.dialects import dialect_of_file
 from pellucid.data.tables.table_files import has_labelled_lines, open_table
 from pellucid.errors import DataError, UsageError
@@ -29,8 +30,8 @@ OPENML = """'text, raw';'class'
 
 def asked_of(path: Path, **settings: object) -> list[str]:
     """Texts of an INPUT of `predict`."""
-    inputs = open_places([str(path)], Settings(**settings), TEXTS).inputs  # type: ignore[arg-type]
-    return [str(each.source.value) for each in inputs if isinstance(each.source, Cell)]
+    inputs = open_places([str(path)], Settings(**settings), TEXTS)  # type: ignore[arg-type]
+    return [str(each.content.value) for each in inputs if isinstance(each.content, Cell)]
 
 
 def rows_of(path: Path, **settings: object) -> list[list[str]]:
@@ -240,8 +241,8 @@ def test_lines_of_text_and_class(tmp_path: Path, name: str, is_class_first: bool
 def test_any_other_text_file_stays_one_text(tmp_path: Path, content: str) -> None:
     path = written(tmp_path / "t.txt", content)
     assert not has_labelled_lines(path)
-    (given,) = open_places([str(path)], Settings(), TEXTS).inputs
-    assert given.source == path
+    (given,) = open_places([str(path)], Settings(), TEXTS)
+    assert given.content == path
     require_refused(
         path, "not a form of DATA; give .*a .txt in which every line is a class, a tab and a text"
     )
@@ -255,7 +256,7 @@ def test_folders_of_text_files_are_read_as_before(tmp_path: Path) -> None:
             written(tmp_path / name / f"{number}.txt", f"{name} {number}\n{content}")
     listing = read(tmp_path)
     assert listing.labels == ["ham"] * 3 + ["spam"] * 3
-    assert len(list(open_places([str(tmp_path)], Settings(), TEXTS).inputs)) == 6
+    assert len(list(open_places([str(tmp_path)], Settings(), TEXTS))) == 6
     (tmp_path / "pipe.txt").symlink_to("/dev/zero")
     assert not has_labelled_lines(tmp_path / "pipe.txt")
     assert not has_labelled_lines(tmp_path / "missing.txt")

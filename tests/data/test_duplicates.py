@@ -11,7 +11,7 @@ from data.made import images_of
 from pellucid.data import image_copies
 from pellucid.data.image_copies import first_with_content, near_copies, nearly_equal
 from pellucid.data.images.preprocessing import array_digests, difference_hashes
-from pellucid.data.reading.forms import FASHION_FOLDER
+from pellucid.data.sources.samples import FASHION_FOLDER
 
 
 @pytest.fixture(scope="module")

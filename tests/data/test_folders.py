@@ -11,8 +11,8 @@ import pytest
 from made_images import context, encoded
 from pellucid.data import Listing
 from pellucid.data.data_files import IMAGE_KIND
-from pellucid.data.reading import class_folders as reading
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources import class_folders as reading
+from pellucid.data.sources.labelled import read_data
 from pellucid.data.trees import DiskFolder
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
@@ -52,7 +52,7 @@ def test_names_of_every_kind_in_the_order_of_code_points_whatever_the_locale(tmp
     put(tmp_path / "x", *names)
     put(tmp_path / "B b", "1.png")
     script = (
-        "import sys; from pathlib import Path; from pellucid.data.reading.class_folders import read_folder\n"
+        "import sys; from pathlib import Path; from pellucid.data.sources.class_folders import read_folder\n"
         "from pellucid.data.trees import DiskFolder\n"
         "sys.stdout.buffer.write(repr(read_folder(DiskFolder(Path(sys.argv[1])), 'x').sources).encode())"
     )

@@ -7,7 +7,7 @@ from PIL import Image
 from data.made import images_of, listing_of, with_numbers, write_class_folders
 from pellucid.data import Preprocessing, decode_all, prepare
 from pellucid.data.dataset import EarlierConstraints
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 

@@ -14,9 +14,8 @@ from data.made import read
 from data.made_layouts import BY_TOOLS, MADE, ON_DISK, class_folders, contest, require_whole
 from pellucid.data import Listing, Preprocessing, decode_all
 from pellucid.data.data_files import Stored, contents
-from pellucid.data.reading.dispatch import read_dataset
-from pellucid.data.reading.forms import files_named
-from pellucid.data.reading.input_places import open_places
+from pellucid.data.sources.labelled import read_dataset
+from pellucid.data.sources.places import files_named, open_places
 from pellucid.errors import DataError, UsageError
 from pellucid.input_kinds import IMAGES
 from pellucid.settings import Settings
@@ -186,9 +185,9 @@ def test_groups_of_rows_are_read_one_after_the_other(tmp_path: Path, own_cache: 
 def test_predict_takes_the_images_of_a_table(own_cache: Path) -> None:
     place = str(MADE / "hub/data/test-00000-of-00001.parquet")
     opened = open_places([place], Settings(), IMAGES)
-    found = list(opened.inputs)
+    found = list(opened)
     assert [each.name for each in found] == [f"{place}:{row}" for row in range(1, 7)]
-    assert opened.how_many() == 6
-    assert all(isinstance(each.source, bytes) for each in found)
+    assert opened.count() == 6
+    assert all(isinstance(each.content, bytes) for each in found)
     every = open_places([str(MADE / "hub")], Settings(), IMAGES)
-    assert every.how_many() == len(list(every.inputs)) == 22
+    assert every.count() == len(list(every)) == 22

@@ -93,30 +93,37 @@ def test_tables_of_images_that_unpack_to_too_much_are_refused(
     require_refused(path, r"x\.parquet: unpacks to more than \d+ MB; if you trust it")
 
 
+@pytest.mark.parametrize("name", ["x.arrow", "x.feather"])
 @pytest.mark.parametrize(
     ("compression", "kind"), [("zstd", pa.string()), (None, pa.dictionary(pa.int32(), pa.string()))]
 )
-def test_arrow_streams_that_stand_for_more_than_they_hold_are_refused(
-    compression: str | None, kind: pa.DataType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_arrow_that_stands_for_more_than_it_holds_is_refused(
+    compression: str | None, kind: pa.DataType, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [letter * (1 << 16) for letter in "ab"] * 100
     made = pa.table({"text": pa.array(texts).cast(kind), "label": ["x", "y"] * 100})
     options = pa.ipc.IpcWriteOptions(compression=compression)
     with (
-        pa.OSFile(str(tmp_path / "x.arrow"), "wb") as file,
-        pa.ipc.new_stream(file, made.schema, options=options) as out,
+        pa.OSFile(str(tmp_path / name), "wb") as file,
+        (pa.ipc.new_stream if name == "x.arrow" else pa.ipc.new_file)(
+            file, made.schema, options=options
+        ) as out,
     ):
         out.write_table(made)
-    assert read(tmp_path / "x.arrow").labels == ["x", "y"] * 100
+    assert read(tmp_path / name).labels == ["x", "y"] * 100
     monkeypatch.setenv("PELLUCID_UNPACKED_GB", "0.001")
-    require_refused(tmp_path / "x.arrow", r"x\.arrow: unpacks to more than \d+ MB; if you trust it")
+    require_refused(tmp_path / name, r"x\.\w+: unpacks to more than \d+ MB; if you trust it")
 
 
-def test_damaged_arrow_streams_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["x.arrow", "x.feather"])
+def test_damaged_arrow_is_refused(name: str, tmp_path: Path) -> None:
     whole = (MADE / "saved/train/data-00000-of-00001.arrow").read_bytes()
+    if name == "x.feather":
+        pd.DataFrame({"text": ["some text"] * 200, "label": ["a", "b"] * 100}).to_feather(tmp_path / name)
+        whole = (tmp_path / name).read_bytes()
     for length in (0, 700, len(whole) // 2):
-        (tmp_path / "x.arrow").write_bytes(whole[:length])
-        require_refused(tmp_path / "x.arrow", r"x\.arrow")
+        (tmp_path / name).write_bytes(whole[:length])
+        require_refused(tmp_path / name, r"x\.\w+: ")
 
 
 def test_labelled_examples_are_never_lost_in_silence(tmp_path: Path) -> None:

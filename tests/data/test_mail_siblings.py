@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pellucid.data.raw_texts import Texts
-from pellucid.data.reading.forms import read_sample
 from pellucid.data.siblings import plain_subject, quotes, threads
+from pellucid.data.sources.samples import read_sample
 
 
 def mails(count: int) -> list[str]:

@@ -76,6 +76,7 @@ def test_an_increase_beyond_the_standard_error_counts(joint, keeps):
     probe = VariationProbe("mirroring", 100, 50, 4.0, 1.0, joint, 0.1)
     assert probe.keeps_number == keeps
     assert probe.sentence() == (
-        f"mirroring {'on: it does not' if keeps else 'off: it may'} change the number (checked on 100 training "
-        f"images, whose nearest neighbours err by 1 (root mean square), with such copies among them by {joint**0.5:.4g})"
+        f"mirroring {'on: it does not' if keeps else 'off: it may'} change the number (checked on 100 "
+        "training images, whose nearest neighbours err by 1 (root mean square), with such copies among "
+        f"them by {joint**0.5:.4g})"
     )

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from made_images import context, encoded
-from pellucid.data.reading import input_places
-from pellucid.data.reading.input_places import Cell, Input, open_places
+from pellucid.data.sources import pipe
+from pellucid.data.sources.places import open_places
+from pellucid.data.sources.source import Cell, Row
 from pellucid.errors import DataError
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
 from pellucid.settings import Settings
@@ -22,9 +23,9 @@ def images(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(b"\x89PNG")
 
 
-def opened(*places: str, stdin: bytes | None = None, kind: InputKind = IMAGES) -> list[Input]:
+def opened(*places: str, stdin: bytes | None = None, kind: InputKind = IMAGES) -> list[Row]:
     pipe = None if stdin is None else io.BufferedReader(io.BytesIO(stdin))
-    return list(open_places(places, Settings(), kind, pipe).inputs)
+    return list(open_places(places, Settings(), kind, pipe))
 
 
 def names(*places: str, **more: object) -> list[str]:
@@ -73,24 +74,24 @@ def test_paths_on_standard_input() -> None:
 def test_an_image_on_standard_input_is_that_image(form: str) -> None:
     content = encoded(context(300, 300), form)
     (one,) = opened("-", stdin=content)
-    assert (one.name, one.source, one.error) == ("stdin", content, "")
+    assert (one.name, one.content, one.error) == ("stdin", content, "")
 
 
 def test_texts_on_standard_input_are_lines() -> None:
     content = "good film\r\n\nschlechter Film: üble Sache\n".encode() + b"\xff\xfe bad\n" + b"last"
     found = opened("-", stdin=content, kind=TEXTS)
     assert [each.name for each in found] == [f"stdin:{row}" for row in range(1, 6)]
-    assert [each.source for each in found if not each.error] == [
+    assert [each.content for each in found if not each.error] == [
         Cell("good film"), Cell(""), Cell("schlechter Film: üble Sache"), Cell("last"),
     ]  # fmt: skip
     assert found[3].error.startswith("byte 0: not UTF-8")
 
 
 def test_a_line_without_end_is_a_row_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(input_places, "_MOST_LINE", 100_000)
+    monkeypatch.setattr(pipe, "_MOST_LINE", 100_000)
     found = opened("-", stdin=b"a" * 1_000_000 + b"\nfine\n", kind=TEXTS)
     assert [bool(each.error) for each in found] == [True, False]
-    assert found[1].source == Cell("fine")
+    assert found[1].content == Cell("fine")
 
 
 def test_standard_input_beside_other_places_and_only_once(tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_standard_input_beside_other_places_and_only_once(tmp_path: Path) -> Non
 
 def test_a_folder_is_listed_while_it_is_asked_for(tmp_path: Path) -> None:
     images(tmp_path, "a/1.png", "b/2.png")
-    found = open_places([str(tmp_path)], Settings(), IMAGES).inputs
+    found = iter(open_places([str(tmp_path)], Settings(), IMAGES))
     assert next(found).name.endswith("a/1.png")
     images(tmp_path, "b/3.png")
     assert [each.name[-7:] for each in found] == ["b/2.png", "b/3.png"]
@@ -135,8 +136,8 @@ def test_one_example_of_several_by_its_name(tmp_path: Path) -> None:
         there = opened(str(whole), kind=kind)
         (one,) = opened(there[1].name, kind=kind)
         assert one.name == there[1].name
-        assert np.array_equal(np.asarray(one.source), np.asarray(there[1].source))
-        assert open_places([there[1].name], Settings(), kind).how_many() == 1
+        assert np.array_equal(np.asarray(one.content), np.asarray(there[1].content))
+        assert open_places([there[1].name], Settings(), kind).count() == 1
     with pytest.raises(DataError, match=r"t\.csv:9: .*t\.csv has no such example; the first is .*t\.csv:2"):
         opened(f"{texts}:9", kind=TEXTS)
     with pytest.raises(
@@ -150,6 +151,6 @@ def test_how_many(tmp_path: Path) -> None:
     (tmp_path / "a" / "x.txt").write_text("no image")
     (tmp_path / "t.csv").write_text("image\na/1.png\na/2.png\n")
     places = [str(tmp_path / "a"), str(tmp_path / "t.csv"), str(tmp_path / "a/1.png"), "sample:fashion"]
-    assert open_places(places, Settings(), IMAGES).how_many() == 5 + 12_000
+    assert open_places(places, Settings(), IMAGES).count() == 5 + 12_000
     pipe = io.BufferedReader(io.BytesIO(b""))
-    assert open_places([*places, "-"], Settings(), IMAGES, pipe).how_many() is None
+    assert open_places([*places, "-"], Settings(), IMAGES, pipe).count() is None

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from data.made import read, require_refused, written
+from pellucid import input_kinds
 from pellucid.data import Listing, read_data
-from pellucid.data.reading.inputs import list_texts
+from pellucid.data.sources.blocks import TextInputs, texts_of
+from pellucid.data.sources.places import open_places
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 
@@ -34,6 +36,11 @@ def frame() -> Any:
 def rows_of(listing: Listing) -> list[tuple[str, str]]:
     assert listing.texts is not None
     return list(zip(listing.texts, listing.labels, strict=True))
+
+
+def texts_at(place: Path | str, **settings: object) -> TextInputs:
+    asked = Settings(**settings)  # type: ignore[arg-type]
+    return texts_of(open_places([str(place)], asked, input_kinds.TEXTS), asked.encoding)
 
 
 def as_json(**how: object) -> Callable[[Path], None]:
@@ -147,7 +154,7 @@ def test_layouts_are_read_without_a_flag(tmp_path: Path, name: str) -> None:
         ("t.txt", "__label__a one\n\nno label here\n", "empty label at row 3"),
         ("t.xlsx", b"PK no archive", "not a readable workbook|not a ZIP archive"),
         ("t.xls", b"\xd0\xcf", "tables that end in .xls are not read; save it as .xlsx"),
-        ("t.feather", b"ARROW1", "write it as .parquet"),
+        ("t.feather", b"ARROW1", "t.feather: not a readable Arrow file"),
         ("t.tab", "a\ttext\nd\tstring\nclass\t\n?\tsome text\nx\tmore text\n", "empty label at row 4"),
     ],
 )
@@ -162,7 +169,7 @@ def test_damaged_tables_are_refused_with_their_row(
 
 
 def test_addresses_on_a_network_and_empty_names_are_refused() -> None:
-    for ask in (lambda place: read_data(place, Settings()), lambda place: list_texts([place], Settings())):
+    for ask in (lambda place: read_data(place, Settings()), texts_at):
         with pytest.raises(DataError, match="uses no network; download it and give the file"):
             ask("https://example.org/reviews.csv")
         with pytest.raises(UsageError, match="an empty name; give a folder or a file"):
@@ -248,7 +255,7 @@ def test_texts_of_several_columns_are_joined_with_their_names(tmp_path: Path) ->
     assert listing.texts[0] == f"title: title 0\nbody: {TEXTS[0]}"
     assert listing.texts[2] == "title: title 2"
     assert listing.joined_columns == ("title", "body")
-    assert list_texts([str(path)], Settings(input_column="title,body")).texts[:3] == listing.texts[:3]
+    assert texts_at(path, input_column="title,body").texts[:3] == listing.texts[:3]
     require_refused(
         path, "there is no column 'text', whose texts are to be joined", input_column="title,text"
     )

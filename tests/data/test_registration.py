@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pellucid.data.image_siblings import likenesses, of_one_scene, register
-from pellucid.data.reading.forms import read_sample
+from pellucid.data.sources.samples import read_sample
 
 SIDE = 28
 

@@ -6,7 +6,7 @@ import pytest
 
 from data.made import listing_of
 from pellucid.data import prepare, write_ledger
-from pellucid.data.reading.dispatch import as_asked
+from pellucid.data.sources.labelled import as_asked
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings
 

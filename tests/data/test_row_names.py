@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.data.reading.labelled_tables import chained, row_names
+from pellucid.data.sources.labelled_tables import chained, row_names
 
 
 @given(st.lists(st.lists(st.integers(1, 10**12), max_size=5), max_size=4), st.slices(20))

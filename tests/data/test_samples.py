@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import write_reference
 
-from pellucid.data.reading.forms import FASHION_CLASSES, FASHION_FOLDER, SPAM_FILE, read_sample
+from pellucid.data.sources.samples import FASHION_CLASSES, FASHION_FOLDER, SPAM_FILE, read_sample
 from pellucid.errors import DataError
 
 

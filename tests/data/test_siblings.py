@@ -6,9 +6,9 @@ import pytest
 from data.made import listing_of_texts, made_texts
 from pellucid.data.ledger import ledger_lines
 from pellucid.data.preparing import prepare
-from pellucid.data.reading.dispatch import read_data
 from pellucid.data.sibling_sets import FEWEST_OF_ALL, NEAR_COPIES, SOURCES, first_of_sets, joined, linked
 from pellucid.data.siblings import by_source, confirmed_chains
+from pellucid.data.sources.labelled import read_data
 from pellucid.data.splitting import folds
 from pellucid.settings import Settings
 

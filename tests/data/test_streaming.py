@@ -19,7 +19,7 @@ MEASURE = (
     PEAK
     + """
 import sys, time
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.settings import Settings
 before = peak_kilobytes()
 start = time.process_time()

@@ -7,7 +7,7 @@ from PIL import Image
 import pellucid
 from pellucid.bundle import save
 from pellucid.data import Preprocessing, prepare
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.export.export import finished, metadata_of
 from pellucid.export.onnx_graph import graph_of
 from pellucid.runtime.exported import opened

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from data.made import made_texts
 from pellucid.data import text_copies
 from pellucid.data.raw_texts import Texts, units_of
-from pellucid.data.reading.forms import read_sample
+from pellucid.data.sources.samples import read_sample
 from pellucid.data.text_copies import near_texts, overlaps, text_digests
 
 REVIEW = (

@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from made_images import context, encoded
-from pellucid.data import TextInputs, list_texts, read_data
+from pellucid.data import read_data
+from pellucid.data.sources.blocks import TextInputs, texts_of
+from pellucid.data.sources.places import open_places
 from pellucid.errors import DataError
+from pellucid.input_kinds import TEXTS
 from pellucid.settings import Settings
 
 
 def listed(*places: Path | str, **settings: object) -> TextInputs:
-    return list_texts([str(place) for place in places], Settings(**settings))  # type: ignore[arg-type]
+    asked = Settings(**settings)  # type: ignore[arg-type]
+    return texts_of(open_places([str(place) for place in places], asked, TEXTS), asked.encoding)
 
 
 def write(path: Path, content: bytes | str) -> Path:

@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from data.made import read, require_refused, texts_of, written
 from pellucid.data import read_data
-from pellucid.data.reading.input_values import is_blank
+from pellucid.data.sources.values import is_blank
 from pellucid.errors import UsageError
 from pellucid.settings import Settings
 

@@ -7,7 +7,7 @@ import pytest
 
 from data.made import made_texts
 from pellucid.data.preparing import prepare
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.data.times import read_times
 from pellucid.errors import DataError, UsageError
 from pellucid.settings import Settings

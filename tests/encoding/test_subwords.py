@@ -8,7 +8,7 @@ from hypothesis import example, given
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from encoding.written import ENGLISH, ODD, any_texts
-from pellucid.data.reading.forms import SPAM_FILE
+from pellucid.data.sources.samples import SPAM_FILE
 from pellucid.encoding.subwords import (
     LONGEST_TOKEN,
     SubWords,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid.data.reading.forms import read_sample
+from pellucid.data.sources.samples import read_sample
 from small_models import digits
 from text_models import texts
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import pellucid
-from pellucid.data.reading.forms import read_sample
+from pellucid.data.sources.samples import read_sample
 from small_models import digits
 
 MAIL = read_sample("sample:spam")

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from fuzz.harness import try_all
 from limited import within_limits
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.errors import DataError
 from pellucid.settings import Settings
 

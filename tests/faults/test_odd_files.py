@@ -23,10 +23,11 @@ from pellucid.data.data_files import IMAGE_KIND
 from pellucid.data.images import decoding
 from pellucid.data.images.cache import decode_all
 from pellucid.data.images.decoding import MemoryShare, tiff_pages
-from pellucid.data.reading.dispatch import read_data
-from pellucid.data.reading.inputs import list_inputs
+from pellucid.data.sources.labelled import read_data
+from pellucid.data.sources.places import open_places
 from pellucid.data.trees import DiskFolder
 from pellucid.errors import DataError, ModelFileError, PellucidError
+from pellucid.input_kinds import IMAGES
 from pellucid.settings import Settings
 from small_models import untrained_model, write_digits
 
@@ -104,7 +105,9 @@ def test_an_image_that_is_none_is_a_row_of_its_own(kind, tmp_path):
     save(untrained_model(), tmp_path / "model", {})
     done = within("predict", tmp_path / "model", tmp_path / "x.png")
     assert "cannot be read (not a regular file)" in done.stdout
-    assert list_inputs([str(tmp_path / "x.png")], Settings()).images[0].name == str(tmp_path / "x.png")
+    assert next(iter(open_places([str(tmp_path / "x.png")], Settings(), IMAGES))).name == str(
+        tmp_path / "x.png"
+    )
 
 
 @pytest.mark.parametrize("kind", ODD)

@@ -91,6 +91,13 @@ def _metrics(names: Sequence[str], confusion: np.ndarray) -> dict[str, Any]:
     }
 
 
+GREY = Sentence(
+    "All are {pixels}, and trained at {target}.",
+    Sentence("{heights} x {widths} pixels", 8, 8),
+    Sentence("{height} x {width} pixels in {word}", 8, 8, "grey"),
+)
+
+
 def _history(epochs: int) -> list[dict[str, float]]:
     return [
         {
@@ -155,10 +162,18 @@ def digit_facts(answers: Answers) -> ReportFacts:
         cells=answered(in_cells),
         uncertain=answered(unsure),
         label_issues=LabelIssues(
-            label_issues, 23, 1797, "Every example was judged by a model that never saw it.", precision=0.84
+            label_issues,
+            23,
+            1797,
+            Sentence(
+                "{models} judged {what}, none of which it had learnt from.",
+                "cnn",
+                Sentence("the {noun}s kept from training", "image"),
+            ),
+            precision=0.84,
         ),
         check=Found(
-            ["1,797 grey images of 8 x 8 pixels in 10 classes."],
+            [GREY],
             {"counts": {name: {"train": 108, "validation": 12, "test": 59} for name in names}},
         ),
         settings={"seed": 0, "preset": "quick", "dropout": None, "batch_norm": True},

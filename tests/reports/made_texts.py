@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.data.reading.forms import read_sample
+from pellucid.data.sources.samples import read_sample
 from pellucid.language.sentence import Sentence
 from pellucid.reports import Answered, ReportFacts
 from pellucid.reports.facts import LabelIssue, LabelIssues
@@ -83,7 +83,15 @@ def text_facts(base: ReportFacts, texts: Sequence[str] | None = None) -> ReportF
         cells=right,
         uncertain=mistakes[:24],
         label_issues=LabelIssues(
-            label_issues, 31, 3372, "Every text was judged by a model that never saw it.", precision=0.8
+            label_issues,
+            31,
+            3372,
+            Sentence(
+                "{models} judged {what}, none of which it had learnt from.",
+                "text-cnn",
+                Sentence("the {noun}s kept from training", "text"),
+            ),
+            precision=0.8,
         ),
         layers=[layer._replace(receptive_field=None) for layer in base.layers],  # type: ignore[attr-defined]
         check=None,

@@ -211,7 +211,11 @@ def _gone_on() -> dict[str, Any]:
     return {
         "from": "first-run",
         "model": "cnn",
-        "reasons": ["The network rehearses 200 of the 700 old training images beside the 200 new ones."],
+        "reasons": [Sentence(
+            "The network rehearses {train:,} of the {of:,} old training {noun}s "
+            "beside the {train2:,} new ones; other models learn from the new ones alone.",
+            200, 700, "image", 200,
+        )],
         "seen_before": {"test": 3, "validation": 1, "test_without": {"accuracy": after}},
         "not_measured": [Sentence("{place} is not what it was trained on: it has changed since", "older/")],
         "forgetting_of_recommended": None,
@@ -360,7 +364,6 @@ def rich_number_facts(base: ReportFacts) -> ReportFacts:
         ),
         check=dataclasses.replace(
             base.check,
-            said=["1,797 grey images of 8 x 8 pixels with a number each."],
             numbers={"numbers": {**spread, "distinct": 240, "splits": {"train": spread, "test": None}}},
         ),
         command="pellucid train digits.csv --target number --out run",

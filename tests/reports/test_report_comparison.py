@@ -5,6 +5,7 @@ from itertools import combinations
 
 import pytest
 
+from pellucid.language.sentence import Sentence
 from pellucid.reports.comparison import ComparisonFacts, render_comparison
 from pellucid.settings import METRICS, NUMBER_METRIC, Metric
 from reports.report_page import Page
@@ -44,7 +45,13 @@ def compared(measure: Metric, best: str) -> ComparisonFacts:
         "metric": measure.key,
         "larger_is_better": not measure.is_error,
         "best": best,
-        "verdict": f"{best} is best",
+        "verdict": Sentence(
+            "{best} is best: {level} over {trainings:,} trainings, better beyond chance than {others}.",
+            best,
+            Sentence("mean {words} {interval}", measure.words, "0.875 [0.775, 0.975]"),
+            2,
+            "v4",
+        ),
         "variants": variants,
         "comparisons": pairs,
         **{"seeds": [0], "folds": 2, "trainings": 2, "train": 100, "judged": 50, "set_aside": 10},

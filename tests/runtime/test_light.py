@@ -132,7 +132,7 @@ PAGE = """
 import sys
 from types import SimpleNamespace
 from pellucid.runtime import load
-from pellucid.serving.application import page_of
+from pellucid.serving.page import page_of
 metadata = load(sys.argv[1]).metadata
 page = page_of(SimpleNamespace(
     name="a", metadata=metadata, others=("b",), needs_token=False, has_report=False, folder_page=None))

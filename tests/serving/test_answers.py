@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from exported_models import EVERY, content_of, exported
-from pellucid.data.reading.inputs import text_or_reason
+from pellucid.data.sources.blocks import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError
 from pellucid.export.export import finished, metadata_of

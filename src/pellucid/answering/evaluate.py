@@ -19,8 +19,8 @@ from pellucid.arithmetic.rounding import decimals, figure, per_cent
 from pellucid.bundle import Model, load
 from pellucid.data.by_target import with_labels
 from pellucid.data.listing import TEST, Listing
-from pellucid.data.reading.dispatch import read_data, read_dataset
 from pellucid.data.sibling_sets import first_of_groups
+from pellucid.data.sources.labelled import read_data, read_dataset
 from pellucid.data.tables.csv_tables import as_csv
 from pellucid.data.wording import count_of, filled, fitted, quoted, some, wrapped
 from pellucid.errors import DataError, ModelFileError, UsageError

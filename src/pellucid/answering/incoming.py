@@ -18,11 +18,12 @@ import numpy as np
 from jaxtyping import Shaped
 
 from pellucid.bundle.held_out import Answers, HeldOut
-from pellucid.data.data_files import contents
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Listing
-from pellucid.data.reading.input_places import STANDARD_INPUT, Cell, Input, Opened, open_places
-from pellucid.data.reading.inputs import blocks_of, decoders, fit_inputs, most_in_block, text_of
+from pellucid.data.sources.blocks import blocks_of, decoders, fit_inputs, most_in_block, text_of
+from pellucid.data.sources.pipe import STANDARD_INPUT
+from pellucid.data.sources.places import open_places
+from pellucid.data.sources.source import Row, Stream, rows_of
 from pellucid.errors import DataError, UsageError
 from pellucid.input_kinds import TEXTS, InputKind
 from pellucid.language.sentence import Sentence
@@ -127,9 +128,9 @@ class Share:
     begins: str = ""  # seams, complete once all blocks have passed
     ends: str = ""
 
-    def inputs(self, opened: Opened) -> Iterator[Input]:
+    def inputs(self, opened: Stream) -> Iterator[Row]:
         """The inputs of the shard, to be gone through once; the last one takes all that there are."""
-        waiting = opened.inputs_from(self.start)
+        waiting = opened.rows(self.start)
         following = next(waiting, None)
         self.begins = _seam(following)
         for _ in itertools.count() if self.is_last else range(self.stop - self.start):
@@ -140,7 +141,7 @@ class Share:
         self.ends = _seam(following)
 
 
-def _seam(given: Input | None) -> str:
+def _seam(given: Row | None) -> str:
     """Digest of an input's name and size; its time may differ between copies on several machines."""
     if given is None:
         return ""
@@ -189,11 +190,11 @@ def incoming(
     opened = open_places(places, as_trained(model, settings), model.input_kind, stdin, typed)
     if shard is None:
         return Incoming(
-            lambda before: _made_ready(model, opened.inputs, settings.encoding, before),
-            opened.how_many,
+            lambda before: _made_ready(model, iter(opened), settings.encoding, before),
+            opened.count,
             opened.warnings,
         )
-    share = _share_of(shard, opened.how_many(), _most_in_block(model))
+    share = _share_of(shard, opened.count(), _most_in_block(model))
     return Incoming(
         lambda before: _made_ready(model, share.inputs(opened), settings.encoding, before),
         lambda: share.stop - share.start,
@@ -221,26 +222,9 @@ def _share_of(shard: Shard, total: int | None, block: int) -> Share:
 
 def incoming_rows(model: AnsweringModel, listing: Listing, rows: Sequence[int]) -> Incoming:
     """Take rows of labelled data, of the kind that the model takes, by their positions."""
-    return Incoming(lambda before: _made_ready(model, _rows(listing, rows), None, before), lambda: len(rows))
-
-
-def _rows(listing: Listing, rows: Sequence[int]) -> Iterator[Input]:
-    """Rows of labelled data; of files in containers the bytes, read while they are asked for."""
-    if listing.paths is not None:
-        for row, content in zip(rows, contents(listing.paths[row] for row in rows), strict=True):
-            if isinstance(content, DataError):
-                yield Input(listing.sources[row], b"", str(content))
-            else:
-                yield Input(listing.sources[row], content)
-    elif listing.texts is not None:
-        reasons = {problem.index: problem.reason for problem in listing.problems}
-        for row in rows:
-            yield Input(listing.sources[row], Cell(listing.texts[row]), reasons.get(row, ""))
-    else:
-        pixels = listing.load_pixels() if listing.load_pixels is not None else listing.pixels
-        assert pixels is not None
-        for row in rows:
-            yield Input(listing.sources[row], pixels[row])
+    return Incoming(
+        lambda before: _made_ready(model, rows_of(listing, rows), None, before), lambda: len(rows)
+    )
 
 
 def require_input(places: Sequence[str], typed: Sequence[str]) -> None:
@@ -274,7 +258,7 @@ def first_few(warnings: Sequence[str], noun: str, count: int | None = None) -> t
 
 
 def _made_ready(
-    model: AnsweringModel, inputs: Iterator[Input], encoding: str | None, before: ResumeCursor
+    model: AnsweringModel, inputs: Iterator[Row], encoding: str | None, before: ResumeCursor
 ) -> Iterator[Block]:
     """Blocks of the inputs behind those answered before, each with the digest of all up to its end.
 
@@ -282,7 +266,7 @@ def _made_ready(
     """
     digest = hashlib.sha256()
 
-    def passing(some: Iterable[Input]) -> Iterator[Input]:
+    def passing(some: Iterable[Row]) -> Iterator[Row]:
         for each in some:
             digest.update(f"{each.name}\0{each.stamp}\0".encode(errors="surrogatepass"))
             yield each
@@ -316,7 +300,7 @@ def _most_in_block(model: AnsweringModel) -> int:
     return _MOST_IN_BLOCK if model.preprocessing is None else most_in_block(model.preprocessing)
 
 
-def _image_blocks(inputs: Iterator[Input], preprocessing: Preprocessing, before: int) -> Iterator[Block]:
+def _image_blocks(inputs: Iterator[Row], preprocessing: Preprocessing, before: int) -> Iterator[Block]:
     """Decode and fit images as the model was trained."""
     with decoders() as executor:
         for block in blocks_of(inputs, preprocessing, before):
@@ -324,7 +308,7 @@ def _image_blocks(inputs: Iterator[Input], preprocessing: Preprocessing, before:
             yield Block([each.name for each in block], fitted.pixels, fitted.errors, fitted.warnings)
 
 
-def _text_blocks(inputs: Iterator[Input], encoding: str | None, before: int) -> Iterator[Block]:
+def _text_blocks(inputs: Iterator[Row], encoding: str | None, before: int) -> Iterator[Block]:
     """Read texts and cut them into blocks that fit into memory, however many there are.
 
     Where a block ends depends on the texts since it began and on the multiples of the most that it holds.

@@ -13,7 +13,7 @@ from pellucid.answering.incoming import incoming_rows
 from pellucid.bundle import Inputs, Model, model_folder
 from pellucid.data.ledger import USED, read_ledger
 from pellucid.data.listing import TRAIN, Listing
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.wording import public_name, quoted, some
 from pellucid.errors import PellucidError, UsageError

@@ -59,7 +59,7 @@ def require_out(arguments: argparse.Namespace, command: str, place: str) -> None
     """
     if arguments.out is not None:
         return
-    from pellucid.data.reading.dispatch import require_existing
+    from pellucid.data.sources.places import require_existing
 
     require_existing(place)
     raise UsageError("{command}: --out RUN is missing; name a folder for the results", command)

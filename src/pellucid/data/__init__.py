@@ -1,6 +1,6 @@
 """Reading, decoding, checking and splitting of labelled images and texts.
 
-    DATA → reading → cache (decode once) → duplicates, splitting → checking → Dataset
+    DATA → sources → cache (decode once) → duplicates, splitting → checking → Dataset
 
 `prepare` is the whole way in one call. Names are loaded on first use: who only decodes an image to have it
 answered does not wait for all that makes a data set.
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from pellucid.data.ledger import write_ledger
     from pellucid.data.listing import Images, Listing
     from pellucid.data.preparing import prepare
-    from pellucid.data.reading.dispatch import read_data
-    from pellucid.data.reading.inputs import TextInputs, list_texts
+    from pellucid.data.sources.labelled import read_data
     from pellucid.data.splitting import folds
 
 __getattr__, __all__ = on_first_use(
@@ -32,8 +31,7 @@ __getattr__, __all__ = on_first_use(
         "ledger": "write_ledger",
         "listing": "Images Listing",
         "preparing": "prepare",
-        "reading.dispatch": "read_data",
-        "reading.inputs": "TextInputs list_texts",
+        "sources.labelled": "read_data",
         "splitting": "folds",
     },
 )

@@ -313,6 +313,18 @@ def zip_reader(file: BufferedIOBase) -> Callable[[Any], bytes]:
     return read
 
 
+def _behind_header(file: BufferedIOBase, at: int) -> int:
+    """Where the bytes of a member begin whose header begins there."""
+    file.seek(at)
+    header = file.read(_LOCAL.size)
+    if len(header) < _LOCAL.size:
+        raise DataError(_TRUNCATED)
+    fields = _LOCAL.unpack(header)
+    if fields[0] != _LOCAL_SIGN:
+        raise DataError("damaged in the archive (no header where one was promised)")
+    return int(at + _LOCAL.size + fields[9] + fields[10])
+
+
 def _inflating(file: BufferedIOBase, entry: _Entry) -> Take:
     """Read a member from the front, unpacked."""
     at, left = entry.offset, -1
@@ -322,18 +334,11 @@ def _inflating(file: BufferedIOBase, entry: _Entry) -> Take:
     def take(most: int) -> bytes:
         nonlocal at, left, rest
         if left < 0:
-            file.seek(at)
-            header = file.read(_LOCAL.size)
-            if len(header) < _LOCAL.size:
-                raise DataError(_TRUNCATED)
-            fields = _LOCAL.unpack(header)
-            if fields[0] != _LOCAL_SIGN:
-                raise DataError("damaged in the archive (no header where one was promised)")
-            at, left = at + _LOCAL.size + fields[9] + fields[10], entry.packed
+            at, left = _behind_header(file, at), entry.packed
         found: list[bytes] = []
         file.seek(at)
-        while most > 0 and (rest or left > 0) and not unpacker.eof:
-            if not rest:
+        while most > 0 and not unpacker.eof:
+            if not rest and left > 0:
                 rest = file.read(min(left, _PIECE >> 4 if not entry.is_stored else min(most, _PIECE)))
                 if not rest:
                     raise DataError(_TRUNCATED)
@@ -342,11 +347,13 @@ def _inflating(file: BufferedIOBase, entry: _Entry) -> Take:
                 found.append(rest)
                 rest = b""
             else:
-                try:
+                try:  # also without more bytes: it may have taken all of them, and given a part of a run
                     found.append(unpacker.decompress(rest, most))
                 except zlib.error as error:
                     raise DataError("damaged in the archive (its bytes cannot be unpacked)") from error
                 rest = unpacker.unconsumed_tail
+            if not found[-1] and not rest and left <= 0:
+                break
             most -= len(found[-1])
         return b"".join(found)
 

@@ -638,11 +638,6 @@ class UnlabelledReader(ClassReader):
         """Refuse nothing: a generator learns from inputs alone."""
 
 
-def unlabelled(count: int) -> Labels:
-    """Labels of so many examples that have none."""
-    return Labels(np.zeros(count, np.int64), (), GENERATION)
-
-
 READERS: dict[Target, Reader] = {
     CLASSIFICATION: ClassReader(),
     REGRESSION: NumberReader(),

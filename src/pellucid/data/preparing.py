@@ -17,11 +17,11 @@ from pellucid.data.image_copies import first_with_content
 from pellucid.data.label_findings import look_alikes
 from pellucid.data.listing import TEST, TRAIN, UNDECIDED, VALIDATION, Listing, Problem
 from pellucid.data.raw_texts import Texts
-from pellucid.data.reading.dispatch import read_data
 from pellucid.data.relations import Copies
 from pellucid.data.removal import of_images, of_texts, texts_without
 from pellucid.data.sibling_sets import no_siblings
 from pellucid.data.siblings import find_siblings, with_groups
+from pellucid.data.sources.labelled import read_data
 from pellucid.data.split_rules import SPLIT_RULE
 from pellucid.data.splitting import split
 from pellucid.data.wording import count_of, quoted, some, visible

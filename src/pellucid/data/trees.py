@@ -258,6 +258,22 @@ def suffix_of(file: File) -> str:
     return os.path.splitext(str(file))[1].lower()
 
 
+def on_disk(file: File, temporary: Path, number: int) -> Path:
+    """A file of the disk, or the copy of one in an archive under a name of ours.
+
+    Raises: `DataError` if the archive is damaged there.
+    """
+    if isinstance(file, Path):
+        return file
+    ending = "".join(Path(str(file)).suffixes[-2:]) if str(file).endswith(".gz") else suffix_of(file)
+    path = temporary / f"{number}{ending}"
+    try:
+        path.write_bytes(file.content())
+    except DataError as error:
+        raise DataError("{file}: {error}", file, error) from error
+    return path
+
+
 # Endings of files that hold a data set; tables are found in folders below as well.
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 _OF_DATA = (".npz", "-ubyte", "-ubyte.gz", "_labels.txt", *_SUFFIXES)

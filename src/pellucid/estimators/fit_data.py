@@ -22,12 +22,14 @@ from pellucid.data.images.pixels import training_size
 from pellucid.data.images.preprocessing import array_digests, value_range, with_channel_axis
 from pellucid.data.listing import TEST, VALIDATION
 from pellucid.data.raw_texts import Texts
-from pellucid.data.reading.dispatch import as_asked, read_dataset
-from pellucid.data.reading.in_memory import is_in_memory, name_of
-from pellucid.data.reading.input_values import BLANK, is_blank, text_or_reason
-from pellucid.data.reading.inputs import fit_inputs, list_inputs, list_texts
-from pellucid.data.reading.labelled_tables import list_texts_of
 from pellucid.data.removal import of_images, of_texts, texts_without
+from pellucid.data.sources.blocks import fit_inputs, texts_of
+from pellucid.data.sources.labelled import as_asked, read_dataset
+from pellucid.data.sources.labelled_tables import list_texts_of
+from pellucid.data.sources.memory import is_in_memory, name_of, stream_in_memory
+from pellucid.data.sources.places import open_places
+from pellucid.data.sources.source import Stream
+from pellucid.data.sources.values import BLANK, is_blank, text_or_reason
 from pellucid.data.splitting import split
 from pellucid.data.tables.columns import (
     IMAGES as OF_IMAGES,
@@ -262,21 +264,28 @@ def as_array(inputs: Any) -> Shaped[np.ndarray, "..."]:
 def fit_images(images: Any, preprocessing: Preprocessing) -> UInt8[np.ndarray, "n height width channels"]:
     """Bring images to the form a model was trained on.
 
-    `images` are an array of images of any one size, a list of such, a path or a list of paths; a folder
-    stands for its images, those of sub-folders included, in the order of their paths.
+    `images` are an array of images of any one size, a list of such, a path, a list of paths or a data set; a
+    folder stands for its images, those of sub-folders included, in the order of their paths.
 
     Raises: `DataError` if a file cannot be read, or the array holds no images.
     """
-    if not is_place(images) and not are_paths(images):
+    if not is_in_memory(images) and not is_place(images) and not are_paths(images):
         return preprocessing.arrays(as_array(images))
-    places = [os.fspath(path) for path in ([images] if is_place(images) else images)]
-    listed = list_inputs(places, Settings()).images
+    listed = list(_stream_of(images, Settings(), IMAGES))
     with ThreadPoolExecutor(min(_MOST_DECODERS, os.cpu_count() or 1)) as executor:
         fitted = fit_inputs(listed, preprocessing, executor)
     for image, error in zip(listed, fitted.errors, strict=True):
         if error:
             raise DataError("{name}: {error}; leave it out", image.name, error)
     return fitted.pixels
+
+
+def _stream_of(inputs: Any, settings: Settings, kind: InputKind) -> Stream:
+    """The rows of a data set, or of a place or several."""
+    if is_in_memory(inputs):
+        return stream_in_memory(inputs, dataclasses.replace(settings, task=kind.task))
+    places = [os.fspath(each) for each in ([inputs] if is_place(inputs) else inputs)]
+    return open_places(places, settings, kind)
 
 
 def fit_data_of_image_input(estimator: BaseEstimator, X: Any, y: Any, settings: Settings) -> FitData:
@@ -315,7 +324,7 @@ def images_for(estimator: BaseEstimator, X: Any, preprocessing: Preprocessing | 
     if preprocessing is None:
         rows: np.ndarray = validate_data(estimator, X, dtype=np.float32, reset=False)
         return rows
-    if is_place(X) or are_paths(X) or are_images(X):
+    if is_in_memory(X) or is_place(X) or are_paths(X) or are_images(X):
         return fit_images(X, preprocessing)
     raise DataError(
         "this model takes images, (n, height, width) or (n, height, width, channels), "
@@ -456,7 +465,7 @@ def texts_for(X: Any, joined: tuple[str, ...]) -> Sequence[str]:
     """Inputs as a fitted model takes them, which reads the columns `joined` of a table as one text.
 
     A folder stands for its `.txt` files, those of sub-folders included, in the order of their paths, a table
-    for its rows.
+    or a data set for its rows.
 
     Raises: `DataError` if one cannot be read, or is no text.
     """
@@ -467,9 +476,9 @@ def texts_for(X: Any, joined: tuple[str, ...]) -> Sequence[str]:
     if is_frame(X):
         return texts_of_frame(X, joined)
     paths = [X] if isinstance(X, os.PathLike) else X if isinstance(X, (list, tuple)) else []
-    if not paths or not all(isinstance(each, os.PathLike) for each in paths):
+    if not is_in_memory(X) and not (paths and all(isinstance(each, os.PathLike) for each in paths)):
         return as_texts(X)
-    found = list_texts([os.fspath(each) for each in paths], Settings(input_column=",".join(joined) or None))
+    found = texts_of(_stream_of(X, Settings(input_column=",".join(joined) or None), TEXTS), None)
     for name, error in zip(found.names, found.errors, strict=True):
         if error:
             raise DataError("{name}: {error}; leave it out", name, error)

@@ -14,7 +14,7 @@ from pellucid.answering.answers import REASON, answered
 from pellucid.answering.evaluate import labels_for, listing_for, scored_rows
 from pellucid.answering.incoming import incoming_rows
 from pellucid.bundle import Model
-from pellucid.data.reading.in_memory import is_in_memory
+from pellucid.data.sources.memory import is_in_memory
 from pellucid.data.wording import count_of, some
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.estimators.by_target import FORMS

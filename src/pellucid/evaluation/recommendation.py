@@ -100,7 +100,8 @@ def _without_a_vain_average(
     first, second = figures(*found.pair(name))
     score = Sentence("{words} {first}", found.metric.words, first)
     more = Sentence(
-        "An average of models is ahead by a negligible margin only: {score} against {second} of {name} alone.",
+        "An average of models is ahead by a negligible margin only: {score} against {second} of "
+        "{name} alone.",
         score,
         second,
         name,

@@ -464,9 +464,9 @@ def suspicious_labels(course: Course) -> Finding | None:
         "suspicious-labels",
         "Many labels look wrong.",
         Sentence(
-            "{label_issues:,} of {examined:,} labels ({share:.1f} %) look wrong to models that had not "
-            "seen the example; an estimated {label_precision:.0f} % of these are wrong. The models agree "
-            "with {agreement:.0f} % of all labels.",
+            "To models that had not seen the example, {label_issues:,} of {examined:,} labels "
+            "({share:.1f} %) look wrong; an estimated {label_precision:.0f} % of these are. The models "
+            "agree with {agreement:.0f} % of all labels.",
             course.label_issues,
             course.examined,
             100 * share,

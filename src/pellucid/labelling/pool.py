@@ -12,9 +12,9 @@ from jaxtyping import Float32, Int64
 
 from pellucid.data.images.decoding import read_content, shown_image
 from pellucid.data.raw_texts import Texts
-from pellucid.data.reading.forms import Form, form_of
-from pellucid.data.reading.input_places import Input, open_places
-from pellucid.data.reading.inputs import text_of
+from pellucid.data.sources.blocks import text_of
+from pellucid.data.sources.places import Form, form_of, open_places
+from pellucid.data.sources.source import Row
 from pellucid.data.tables import columns
 from pellucid.data.tables.table_files import open_table
 from pellucid.data.wording import count_of
@@ -113,13 +113,13 @@ def read_pool(place: str, out: Path, settings: Settings) -> Pool:
     kind = _kind_of(place, settings)
     opened = open_places([place], settings, kind)
     if kind is TEXTS:
-        names, texts, wrong = _texts(opened.inputs, settings.encoding)
+        names, texts, wrong = _texts(opened, settings.encoding)
         # The same however the place is spelt: `reviews.csv:7`, or the path within a folder.
         before = place if os.path.isdir(place) else os.path.dirname(place)
         keys: Sequence[str] = [name.removeprefix(before).lstrip(os.sep) for name in names]
         sources: Sequence[Path] = ()
     else:
-        keys, sources, wrong = _images(opened.inputs, out.parent)
+        keys, sources, wrong = _images(opened, out.parent)
         texts = []
     warnings = list(opened.warnings)
     if wrong:
@@ -159,7 +159,7 @@ def _kind_of(place: str, settings: Settings) -> InputKind:
     return IMAGES
 
 
-def _texts(inputs: Iterable[Input], encoding: str | None) -> tuple[list[str], list[str], list[str]]:
+def _texts(inputs: Iterable[Row], encoding: str | None) -> tuple[list[str], list[str], list[str]]:
     """Names and texts of those that can be read, and what is wrong with others."""
     keys: list[str] = []
     texts: list[str] = []
@@ -174,24 +174,24 @@ def _texts(inputs: Iterable[Input], encoding: str | None) -> tuple[list[str], li
     return keys, texts, wrong
 
 
-def _images(inputs: Iterable[Input], folder: Path) -> tuple[list[str], list[Path], list[str]]:
+def _images(inputs: Iterable[Row], folder: Path) -> tuple[list[str], list[Path], list[str]]:
     """Keys and paths of images that are files; a table of labels can name no others."""
     real = os.path.join(os.path.realpath(folder), "")
     keys: list[str] = []
     sources: list[Path] = []
     wrong: list[str] = []
     for each in inputs:
-        if not isinstance(each.source, Path) and not each.error:
+        if not isinstance(each.content, Path) and not each.error:
             raise DataError(
                 "{name}: images in archives, arrays and cells of tables have no path that a table of "
                 "labels could name; unpack them into a folder first",
                 each.name,
             )
-        if each.error or not isinstance(each.source, Path):
+        if each.error or not isinstance(each.content, Path):
             wrong.append(Sentence("{name}: {error}", each.name, each.error))
             continue
-        absolute = os.path.realpath(each.source)
+        absolute = os.path.realpath(each.content)
         is_below = absolute.startswith(real)
         keys.append(absolute.removeprefix(real) if is_below else absolute)
-        sources.append(each.source)
+        sources.append(each.content)
     return keys, sources, wrong

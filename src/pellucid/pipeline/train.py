@@ -8,8 +8,9 @@ from typing import Any
 
 from pellucid.data import Dataset, Listing, prepare
 from pellucid.data.corrections import read_corrections
-from pellucid.data.reading.dispatch import read_dataset, require_existing
-from pellucid.data.reading.in_memory import is_in_memory
+from pellucid.data.sources.labelled import read_dataset
+from pellucid.data.sources.memory import is_in_memory
+from pellucid.data.sources.places import require_existing
 from pellucid.data.wording import count_of
 from pellucid.errors import UsageError
 from pellucid.input_kinds import TEXTS

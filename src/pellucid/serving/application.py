@@ -25,21 +25,12 @@ from pellucid.runtime.metadata import Metadata
 from pellucid.safety.budgets import REQUEST_INPUTS
 from pellucid.safety.strict import parse_line
 from pellucid.serving.monitoring import Monitor
+from pellucid.serving.page import opened_page_of, page_of
 from pellucid.serving.workers import Asked, Gone, Overloaded, Reply, Workers
 
 if TYPE_CHECKING:
     from pellucid.serving.collecting import Collecting  # only where pellucid itself is installed
-from urllib.parse import quote
 
-from pellucid.export.app.shell import (
-    Choice,
-    asking_page,
-    card_of_metadata,
-    locked_page,
-)
-from pellucid.export.app.shell import (
-    Served as ServedHow,
-)
 
 # Bytes of a request: an image of a camera has up to 15 million.
 MOST_BYTES = 20 << 20
@@ -434,33 +425,3 @@ async def _not_found(_: Request, error: Exception) -> Response:
         else words[error.status_code]
     )
     return JSONResponse({"error": reason}, error.status_code, dict(error.headers or {}))
-
-
-# Pages of models: that of the app, which answers by itself where it can, or asks the server.
-
-
-def page_of(served: Served) -> ServedPage:
-    """The page of a model.
-
-    Where a token is needed it asks for that, and with it fetches the page of the model from `/api/page`: the
-    names of classes, and perhaps weights, are for those alone who may ask the model.
-    """
-    page = opened_page_of(served)
-    return locked_page(page) if served.needs_token else page
-
-
-def opened_page_of(served: Served) -> ServedPage:
-    """The page of the model itself, for whoever has shown the token."""
-    own = served.folder_page
-    page = None if own is None else own.page
-    if page is None:
-        card = card_of_metadata(served.metadata) if own is None else own.card
-        page = asking_page(served.metadata, card, ServedHow(asks=True, query=_query(served.name)))
-    names = sorted((served.name, *served.others))
-    return page.among(
-        [Choice(name, _query(name), name == served.name) for name in names], has_report=served.has_report
-    )
-
-
-def _query(name: str) -> str:
-    return f"?model={quote(name, safe='')}"

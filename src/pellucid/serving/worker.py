@@ -25,7 +25,7 @@ from pellucid.answering.answers import Answer, rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
 from pellucid.data.images.decoding import DECODING, TooManyPixels, quiet_pillow
-from pellucid.data.reading.input_values import text_or_reason
+from pellucid.data.sources.values import text_or_reason
 from pellucid.data.tables.table import Joined
 from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.insight.occlusion import ImagePieces, WordPieces, occlusion

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from export.app.node import Node
-from pellucid.data.reading.inputs import list_texts
+from pellucid.data.sources.blocks import texts_of
+from pellucid.data.sources.places import open_places
 from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
+from pellucid.input_kinds import TEXTS
 from pellucid.settings import Settings
 
 READ = 'import { textsOfFile } from "./pellucid/export/app/script/texts/tables.js";'
@@ -29,7 +31,7 @@ TABLES = {
 def test_rows_are_those_of_predict(node: Node, tmp_path: Path, name: str) -> None:
     place = tmp_path / name
     place.write_bytes(TABLES[name].encode())
-    ours = list_texts([str(place)], Settings())
+    ours = texts_of(open_places([str(place)], Settings(), TEXTS), None)
     given = {"name": name, "content": TABLES[name], "usual": USUAL}
     theirs = node.run(READ, "return textsOfFile(given.name, given.content, given.usual);", given)
     assert [f"{tmp_path}/{each['name']}" for each in theirs] == [*ours.names]
@@ -47,7 +49,7 @@ def test_columns_are_joined_as_predict_joins_them(
     node: Node, tmp_path: Path, name: str, content: str
 ) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
-    ours = list_texts([str(tmp_path / name)], Settings(input_column="title,body"))
+    ours = texts_of(open_places([str(tmp_path / name)], Settings(input_column="title,body"), TEXTS), None)
     code = "return textsOfFile(given.name, given.content, given.usual);"
     given = {"name": name, "content": content, "usual": {**USUAL, "joined": ["title", "body"]}}
     theirs = node.run(READ, code, given)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fuzz.mutating import mutate_bytes
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.settings import Settings
 from small_models import digits
 

@@ -12,7 +12,7 @@ from fuzz.mutating import mutate_bytes
 from fuzz.targets.images import images
 from made_images import decode_image
 from pellucid.data.data_files import contents
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.errors import PellucidError
 from pellucid.settings import Settings
 

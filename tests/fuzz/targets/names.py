@@ -9,7 +9,7 @@ from PIL import Image
 from fuzz.mutating import NAUGHTY
 from pellucid.answering.answers import Answer, answers_to, columns_of
 from pellucid.bundle import load_any, save
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.settings import Settings
 from small_models import untrained_model
 

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from fuzz.mutating import NAUGHTY, ODD_WHOLES, mutate_bytes, mutate_json
 from fuzz.targets.written import FORMS
-from pellucid.data.reading.dispatch import read_data
+from pellucid.data.sources.labelled import read_data
 from pellucid.settings import Settings
 
 

@@ -36,14 +36,24 @@ from pellucid.safety.budgets import rows_limit
 from pellucid.settings import Settings
 
 # Endings of tables; each but the last may be followed by `.gz`.
-TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".xlsx")
+TABLE_SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".tab",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".parquet",
+    ".arrow",
+    ".feather",
+    ".xlsx",
+)
 
 # Tables that are not read, and in what form they are.
 _OTHERS = {
     ".xls": "save it as .xlsx or .csv",
     ".xlsb": "save it as .xlsx or .csv",
     ".ods": "save it as .xlsx or .csv",
-    ".feather": "write it as .parquet",
 }
 
 
@@ -310,5 +320,6 @@ _TEXTS: dict[str, Callable[[TextFile, Settings | None], Table]] = {
 _BINARY: dict[str, Callable[[Path, str], Table]] = {
     ".parquet": partial(_open_columns, form="parquet"),
     ".arrow": partial(_open_columns, form="arrow"),
+    ".feather": partial(_open_columns, form="arrow"),
     ".xlsx": open_workbook,
 }

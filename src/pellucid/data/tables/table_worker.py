@@ -455,25 +455,34 @@ class ParquetFile(ColumnarFile):
 
 
 class ArrowFile(ColumnarFile):
-    """An Arrow stream, as `save_to_disk` of Hugging Face's `datasets` leaves it: one batch is in memory."""
+    """An Arrow stream, as `save_to_disk` of Hugging Face's `datasets` leaves it, or a file with a footer.
+
+    Such a file is what Feather is in its second version. One batch is in memory.
+    """
 
     form = "Arrow"
 
     def _open(self) -> tuple[Any, list[int]]:
-        with self._content() as file:
-            if file.read(6) == b"ARROW1":
-                raise DataError("{place}: an Arrow file, not a stream; save it as Parquet", self._place)
-        return self._stream().schema, [0]
+        return self._reader().schema, [0]
 
-    def _stream(self) -> Any:
+    def _reader(self) -> Any:
+        """Reads batches: a stream goes from one to the next, a file with a footer knows where each begins."""
         import pyarrow as pa
 
-        return pa.ipc.open_stream(self._content())
+        with self._content() as file:
+            has_footer = file.read(6) == b"ARROW1"
+        return (pa.ipc.open_file if has_footer else pa.ipc.open_stream)(self._content())
+
+    def _batches(self) -> Iterator[Any]:
+        reader = self._reader()
+        if hasattr(reader, "get_batch"):
+            return map(reader.get_batch, range(reader.num_record_batches))
+        return iter(reader)
 
     def batches(self, names: Sequence[str], row: int, size: int) -> Iterator[Any]:
         """As `ColumnarFile.batches`; offsets and texts are checked before any value is read."""
         passed, rows = row, 0
-        for batch in self._stream():
+        for batch in self._batches():
             self._require_rows(rows := rows + batch.num_rows)
             for name in names:
                 batch.column(name).validate(full=True)

@@ -14,7 +14,7 @@ import numpy as np
 from pellucid import cores
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import Check, Dataset, folds, prepare
-from pellucid.data.reading.dispatch import require_existing
+from pellucid.data.sources.places import require_existing
 from pellucid.data.wording import count_of, public_text
 from pellucid.errors import DivergedError, UsageError
 from pellucid.language.sentence import Sentence

@@ -19,7 +19,7 @@ from pellucid.data.applied_corrections import Applied
 from pellucid.data.corrections import DIGITS, content_digits
 from pellucid.data.ledger import read_ledger
 from pellucid.data.listing import TEST
-from pellucid.data.reading.forms import require_local
+from pellucid.data.sources.places import require_local
 from pellucid.data.tables.csv_tables import unguarded, written
 from pellucid.data.tables.table_files import open_table
 from pellucid.data.wording import count_of, public_name

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.arithmetic.rounding import figure
 from pellucid.data import prepare
-from pellucid.data.reading.dispatch import require_existing
+from pellucid.data.sources.places import require_existing
 from pellucid.data.wording import count_of
 from pellucid.errors import DataError, RunLockedError, UsageError
 from pellucid.language.sentence import Sentence

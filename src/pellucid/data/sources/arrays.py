@@ -1,4 +1,4 @@
-"""Arrays of images in files, MNIST-style IDX and `.npz`: what they claim is checked before it is believed.
+"""Arrays of images in files, MNIST-style IDX, `.npz` and `.npy`: what they claim is checked first.
 
 Pixels are read only when they are asked for, so that a second run, which finds them in the cache, does not
 unpack them again.
@@ -24,8 +24,8 @@ from jaxtyping import Shaped
 from pellucid.data.data_files import DAMAGED, File, Stored
 from pellucid.data.images.preprocessing import with_channel_axis
 from pellucid.data.labels import label_texts
-from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
-from pellucid.data.trees import Folder
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, unlabelled
+from pellucid.data.trees import DiskFolder, Folder
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError
 from pellucid.language.sentence import Sentence
@@ -81,16 +81,23 @@ def is_idx_folder(folder: Folder) -> bool:
     return bool(_idx_files(folder, "images"))
 
 
-def read_idx_folder(folder: Folder, place: str, classes: Sequence[str] | None = None) -> Listing:
+def read_idx(place: str, needs_labels: bool) -> Listing:
+    """As `read_idx_folder`, of the disk."""
+    return read_idx_folder(DiskFolder(Path(place)), place, needs_labels=needs_labels)
+
+
+def read_idx_folder(
+    folder: Folder, place: str, classes: Sequence[str] | None = None, *, needs_labels: bool = True
+) -> Listing:
     """List a folder of `train-*` and `t10k-*` IDX files, packed with gzip or not.
 
     `t10k` is the test split. `classes` names the labels 0, 1, 2 ...; by default they are the digits
-    themselves.
+    themselves. Labels may be missing where none are needed.
 
     Raises: `DataError` if a file is missing, damaged, or fits its partner badly.
     """
     images, labels = _idx_files(folder, "images"), _idx_files(folder, "labels")
-    if "train" not in images:
+    if needs_labels and "train" not in images:
         raise DataError(
             "{place}: has no train-images-idx3-ubyte; put it there, packed with gzip or not", place
         )
@@ -98,13 +105,15 @@ def read_idx_folder(folder: Folder, place: str, classes: Sequence[str] | None = 
     files: list[_IdxFile] = []
     for part, file in images.items():
         name = posixpath.basename(str(file))
-        if part not in labels:
+        if needs_labels and part not in labels:
             raise DataError(
                 "{place}: {name} has no labels; {part}-labels-idx1-ubyte is missing", place, name, part
             )
         checked = _checked_idx(file, 3)
-        texts = _class_names(_read_idx(_checked_idx(labels[part], 1)), classes, labels[part])
-        _require_one_each(checked.shape[0], len(texts), "labels", str(file))
+        texts = [""] * checked.shape[0]
+        if part in labels:
+            texts = _class_names(_read_idx(_checked_idx(labels[part], 1)), classes, labels[part])
+            _require_one_each(checked.shape[0], len(texts), "labels", str(file))
         if files and checked.shape[1:] != files[0].shape[1:]:
             first = posixpath.basename(str(files[0].file))
             raise DataError(
@@ -130,6 +139,7 @@ def read_idx_folder(folder: Folder, place: str, classes: Sequence[str] | None = 
         splits=[split for _, _, split in rows],
         load_pixels=lambda: _joined([_read_idx(file)[..., None] for file in files]),
         array_files=tuple(dict.fromkeys(path for path in on_disk if path is not None)),
+        decided=None if images.keys() <= labels.keys() else unlabelled(len(rows)),
     )
 
 
@@ -248,17 +258,19 @@ class _Member(NamedTuple):
     dtype: np.dtype[np.generic]
 
 
-def read_npz(path: Path, place: str) -> Listing:
+def read_npz(place: str, needs_labels: bool) -> Listing:
     """List the images of an `.npz` file.
 
-    `x_val`, `y_val` (or `x_validation`, `y_validation`) are read too.
+    `x_val`, `y_val` (or `x_validation`, `y_validation`) are read too. Labels may be missing where none are
+    needed, and so may `x_train`.
 
     Raises: `DataError` if an array is missing, damaged, holds Python objects or fits its partner badly.
     """
+    path = Path(place)
     with _naming_npz(place):
         members = _members(path, place)
         parts = [part for part in _SPLIT_OF_PART if f"x_{part}" in members]
-        if "train" not in parts:
+        if not parts or (needs_labels and "train" not in parts):
             found = some_quoted(members, NAMED) or "nothing"
             raise DataError("{place}: has no x_train; it holds {found}", place, found)
         for part in parts:
@@ -271,7 +283,7 @@ def read_npz(path: Path, place: str) -> Listing:
                     str(member.dtype)[:40],
                 )
             checked_pixels(np.broadcast_to(np.zeros((), member.dtype), member.shape), f"{place}:x_{part}")
-            own, first = member.shape[1:], members["x_train"].shape[1:]
+            own, first = member.shape[1:], members[f"x_{parts[0]}"].shape[1:]
             if own != first:
                 raise DataError(
                     "{place}: x_train holds images of {first}, x_{part} of {own}; they must agree",
@@ -280,16 +292,22 @@ def read_npz(path: Path, place: str) -> Listing:
                     part,
                     own,
                 )
-        labels = {part: _npz_labels(path, place, part, members) for part in parts}
-    rows = [(part, row) for part in parts for row in range(1, len(labels[part]) + 1)]
+        labels = {
+            part: _npz_labels(path, place, part, members)
+            for part in parts
+            if needs_labels or f"y_{part}" in members
+        }
+    rows = [(part, row) for part in parts for row in range(1, members[f"x_{part}"].shape[0] + 1)]
+    are_labelled = len(labels) == len(parts)
     return Listing(
         place=place,
         form="npz",
         sources=[f"{place}:x_{part}:{row}" for part, row in rows],
-        labels=[text for part in parts for text in labels[part]],
+        labels=[text for part in parts for text in labels[part]] if are_labelled else [""] * len(rows),
         splits=[_SPLIT_OF_PART[part] for part, _ in rows],
         load_pixels=functools.partial(_load_npz_pixels, path, parts),
         array_files=(path,),
+        decided=None if are_labelled else unlabelled(len(rows)),
     )
 
 
@@ -336,31 +354,36 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
     except UnicodeDecodeError as error:  # of its name, which is there once more
         raise DataError("{place}: {name} has two names; use an undamaged copy", place, name) from error
     with opened as file:
-        try:
-            is_short = np.lib.format.read_magic(file) == (1, 0)
-            read = np.lib.format.read_array_header_1_0 if is_short else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
-        except (*DAMAGED, zipfile.BadZipFile, RuntimeError, MemoryError):
-            raise
-        except Exception as error:  # NumPy evaluates the header as Python's literals, which raises anything
-            reason = " ".join(str(error).split())[:200]
-            raise DataError("{place}: {name} is not an array ({reason})", place, name, reason) from error
-        offset = file.tell()
+        return _header(file, info.file_size, info.filename, place)
+
+
+def _header(opened: IO[bytes], size: int, filename: str, place: str) -> _Member:
+    """Header of an array at the front of a file, compared with the size of the file."""
+    name = quoted(filename)
+    try:
+        is_short = np.lib.format.read_magic(opened) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if is_short else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(opened)
+    except (*DAMAGED, zipfile.BadZipFile, RuntimeError, MemoryError):
+        raise
+    except Exception as error:  # NumPy evaluates the header as Python's literals, which raises anything
+        reason = " ".join(str(error).split())[:200]
+        raise DataError("{place}: {name} is not an array ({reason})", place, name, reason) from error
     if not all(type(side) is int and 0 <= side < 1 << 40 for side in shape) or len(shape) > _MOST_SIDES:
         raise DataError(
             "{place}: {name} is not an array (of the shape {shape})", place, name, str(shape)[:80]
         )
     if dtype.hasobject:
         raise DataError("{place}: {name} holds Python objects, which may run code; refused", place, name)
-    claimed = offset + math.prod(shape) * dtype.itemsize
-    if claimed != info.file_size:
+    claimed = opened.tell() + math.prod(shape) * dtype.itemsize
+    if claimed != size:
         raise DataError(
             "{place}: the header of {name} claims {claimed:,} bytes, but {file_size:,} are there; "
             "copy it again",
             place,
             name,
             claimed,
-            info.file_size,
+            size,
         )
     return _Member(tuple(shape), dtype)
 
@@ -405,3 +428,38 @@ def _load(path: Path, name: str) -> np.ndarray:
 def _load_npz_pixels(path: Path, parts: list[str]) -> np.ndarray:
     with _naming_npz(str(path)):
         return _joined([with_channel_axis(_load(path, f"x_{part}")) for part in parts])
+
+
+# `.npy` files of one array of images, which have no labels.
+
+
+def read_npy(place: str, needs_labels: bool) -> Listing:
+    """List the images of an `.npy` file.
+
+    Raises: `DataError` if labels are needed; if it is damaged, holds Python objects or no images.
+    """
+    if needs_labels:
+        raise DataError(
+            "{place}: an array of images has no labels; give an .npz file of x_train and y_train", place
+        )
+    path = Path(place)
+    with _naming_npz(place), open_regular(path) as file:
+        member = _header(file, path.stat().st_size, path.name, place)
+    if member.dtype.kind not in "buif":
+        raise DataError("{place}: holds {dtype} and no images; give numbers", place, str(member.dtype)[:40])
+    checked_pixels(np.broadcast_to(np.zeros((), member.dtype), member.shape), place)
+
+    def load() -> np.ndarray:
+        with _naming_npz(place), open_regular(path) as file:
+            return with_channel_axis(np.load(file, allow_pickle=False))
+
+    count = member.shape[0]
+    return Listing(
+        place=place,
+        form="npy",
+        sources=[f"{place}:{row}" for row in range(1, count + 1)],
+        labels=[""] * count,
+        load_pixels=load,
+        array_files=(path,),
+        decided=unlabelled(count),
+    )

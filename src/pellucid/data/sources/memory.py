@@ -20,9 +20,11 @@ from PIL import Image
 from pellucid.data.data_files import Container, Read, Stored
 from pellucid.data.labels import label_texts
 from pellucid.data.listing import SPLIT_OF_NAME, Listing
-from pellucid.data.reading.input_values import TextTaker
-from pellucid.data.reading.labelled_tables import joined, list_table
-from pellucid.data.reading.shards import Shard, read_shards
+from pellucid.data.sources.labelled_tables import joined, list_table
+from pellucid.data.sources.shards import Shard, read_shards
+from pellucid.data.sources.source import Stream, kind_of, stream_of, stream_of_streams
+from pellucid.data.sources.table import stream_of_table
+from pellucid.data.sources.values import TextTaker
 from pellucid.data.tables.table import NO_IMAGE, Block, Table, struct_of_image, with_names
 from pellucid.data.wording import quoted
 from pellucid.errors import DataError
@@ -74,6 +76,23 @@ def read_in_memory(data: Any, settings: Settings) -> Listing:
         return read_shards(shards, place, settings)
     parts = [read_one(part, f"{place}/{name}").in_split(splits[name]) for name, part in data.items()]
     return dataclasses.replace(joined(parts), place=place)
+
+
+def stream_in_memory(data: Any, settings: Settings) -> Stream:
+    """The images or texts of a data set, or of several one after the other, without their labels.
+
+    Raises: `DataError` if there are none, or they are not of the kind.
+    """
+    place = name_of(data)
+    parts = {f"{place}/{name}": part for name, part in data.items()} if isinstance(data, Mapping) else {}
+    return stream_of_streams(
+        [
+            stream_of_table(functools.partial(_table, part, name), Path(), settings)
+            if _is_hugging_face(part)
+            else stream_of(_list_torch(part, name), kind_of(settings))
+            for name, part in (parts or {place: data}).items()
+        ]
+    )
 
 
 def name_of(data: object) -> str:

@@ -1,7 +1,4 @@
-"""From INPUT, as people give it to label something new, to texts, or to images that fit a model.
-
-Nothing here stops at one bad input: what cannot be read carries its reason along.
-"""
+"""Rows to label become texts, or blocks of images that fit a model."""
 
 import itertools
 import os
@@ -16,13 +13,11 @@ from jaxtyping import UInt8
 from pellucid.data.images.decoding import quiet_pillow
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.raw_texts import TextWriter
-from pellucid.data.reading.input_places import Cell, Input, open_places
-from pellucid.data.reading.input_values import read_text, text_or_reason
+from pellucid.data.sources.source import Cell, Row, Stream
+from pellucid.data.sources.values import read_text, text_or_reason
 from pellucid.data.wording import visible
 from pellucid.errors import DataError
-from pellucid.input_kinds import IMAGES, TEXTS
 from pellucid.language.sentence import Sentence
-from pellucid.settings import Settings
 
 _MOST_IN_BLOCK = 1024
 _MOST_BLOCK_BYTES = 1 << 25
@@ -42,49 +37,27 @@ class TextInputs(NamedTuple):
     warnings: tuple[str, ...]  # sentences for the user that refuse nothing
 
 
-def list_texts(places: Sequence[str], settings: Settings) -> TextInputs:
-    """Read the texts that INPUT names, as `open_places` does, all of them.
-
-    Raises: `DataError` if a place does not exist or holds images, a folder holds no text, or a table cannot
-    be read.
-    """
-    opened = open_places(places, settings, TEXTS)
+def texts_of(stream: Stream, encoding: str | None) -> TextInputs:
+    """Read all texts of a stream; files in that encoding, by default a detected one."""
     names: list[str] = []
     errors: list[str] = []
     writer = TextWriter()
-    for each in opened.inputs:
-        text, reason = text_of(each, settings.encoding)
-        names.append(each.name)
+    for row in stream:
+        text, reason = text_of(row, encoding)
+        names.append(row.name)
         errors.append(reason)
         writer.append(text)
-    return TextInputs(names, writer.finish(), errors, tuple(opened.warnings))
+    return TextInputs(names, writer.finish(), errors, tuple(stream.warnings))
 
 
-def text_of(given: Input, encoding: str | None) -> tuple[str, str]:
+def text_of(given: Row, encoding: str | None) -> tuple[str, str]:
     """The text of an input, or the reason why there is none; files are read in that encoding."""
     if given.error:
         return "", given.error
-    if isinstance(given.source, Cell):
-        return text_or_reason(given.source.value)
-    assert isinstance(given.source, (Path, bytes))  # arrays hold images
-    return read_text(given.source, encoding)[:2]
-
-
-class Inputs(NamedTuple):
-    """Every image to label, in the order given, with sentences for the user that refuse nothing."""
-
-    images: Sequence[Input]
-    warnings: tuple[str, ...]
-
-
-def list_inputs(places: Sequence[str], settings: Settings) -> Inputs:
-    """List the images that INPUT names, as `open_places` does; none is decoded.
-
-    Raises: `DataError` if a place does not exist, a folder holds no image, or a table cannot be read.
-    """
-    opened = open_places(places, settings, IMAGES)
-    images = list(opened.inputs)
-    return Inputs(images, tuple(opened.warnings))
+    if isinstance(given.content, Cell):
+        return text_or_reason(given.content.value)
+    assert isinstance(given.content, (Path, bytes))  # arrays hold images
+    return read_text(given.content, encoding)[:2]
 
 
 def most_in_block(preprocessing: Preprocessing) -> int:
@@ -94,19 +67,19 @@ def most_in_block(preprocessing: Preprocessing) -> int:
 
 
 def blocks_of(
-    inputs: Iterable[Input], preprocessing: Preprocessing, before: int = 0
-) -> Iterator[Sequence[Input]]:
+    inputs: Iterable[Row], preprocessing: Preprocessing, before: int = 0
+) -> Iterator[Sequence[Row]]:
     """Cut inputs into blocks that fit into memory, however many there are and however large they get.
 
     A block ends where the inputs since it began are many bytes, and at every multiple of `most_in_block` of
     all inputs, of which so many lie `before`: what begins there is cut as if nothing lay before it.
     """
     most = most_in_block(preprocessing)
-    block: list[Input] = []
+    block: list[Row] = []
     packed = 0
     for number, each in enumerate(inputs, start=before + 1):
         block.append(each)
-        packed += len(each.source) if isinstance(each.source, bytes) else 0
+        packed += len(each.content) if isinstance(each.content, bytes) else 0
         if number % most == 0 or packed >= _MOST_BLOCK_BYTES:
             yield block
             block, packed = [], 0
@@ -131,17 +104,17 @@ class Fitted(NamedTuple):
 _Result = tuple[np.ndarray | str, str | None]
 
 
-def fit_inputs(inputs: Sequence[Input], preprocessing: Preprocessing, executor: Executor) -> Fitted:
+def fit_inputs(inputs: Sequence[Row], preprocessing: Preprocessing, executor: Executor) -> Fitted:
     """Decode and fit images, few enough for memory, as the model was trained."""
 
-    def fit_one(image: Input) -> _Result:
+    def fit_one(image: Row) -> _Result:
         if image.error:
             return image.error, None
-        assert not isinstance(image.source, Cell)  # cells hold texts
+        assert not isinstance(image.content, Cell)  # cells hold texts
         try:
-            if isinstance(image.source, (Path, bytes)):
-                return preprocessing.image_and_warning(image.source)
-            return preprocessing.arrays(image.source[None])[0], None
+            if isinstance(image.content, (Path, bytes)):
+                return preprocessing.image_and_warning(image.content)
+            return preprocessing.arrays(image.content[None])[0], None
         except DataError as error:
             return str(error), None
 

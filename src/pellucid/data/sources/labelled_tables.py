@@ -16,7 +16,7 @@ from pellucid.data.label_sets import joined_sets, sets_of_columns
 from pellucid.data.labels import MOST_ROWS, group_text, label_texts, source_codes
 from pellucid.data.listing import SPLIT_OF_NAME, TEST, UNDECIDED, LazyTexts, Listing
 from pellucid.data.raw_texts import TextWriter
-from pellucid.data.reading.input_values import (
+from pellucid.data.sources.values import (
     FLAGS,
     TextTaker,
     packed_column,

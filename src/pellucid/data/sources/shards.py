@@ -28,13 +28,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from pellucid.data.data_files import TEXT_KIND, File, Stored, contents, ends_like_image
+from pellucid.data.data_files import TEXT_KIND, Stored, contents, ends_like_image
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
-from pellucid.data.reading.input_values import packed_column, read_texts, with_marked_columns
-from pellucid.data.reading.labelled_tables import RowReader, joined, list_table
+from pellucid.data.sources.labelled_tables import RowReader, joined, list_table
+from pellucid.data.sources.values import packed_column, read_texts, with_marked_columns
 from pellucid.data.tables.columns import LABEL_NAMES, choose_columns
 from pellucid.data.tables.table import Block, Table, table_of_batches
-from pellucid.data.trees import Folder, suffix_of
+from pellucid.data.trees import Folder
 from pellucid.data.wording import count_of, quoted, some_quoted
 from pellucid.errors import DataError
 from pellucid.language.sentence import Sentence, join
@@ -68,22 +68,6 @@ def words_of(name: str) -> list[str]:
 def is_submission(name: str) -> bool:
     """True of the table of a contest that shows how answers are submitted: its labels are none."""
     return "submission" in PurePath(name).stem.lower()
-
-
-def on_disk(file: File, temporary: Path, number: int) -> Path:
-    """A file of the disk, or the copy of one in an archive under a name of ours.
-
-    Raises: `DataError` if the archive is damaged there.
-    """
-    if isinstance(file, Path):
-        return file
-    ending = "".join(Path(str(file)).suffixes[-2:]) if str(file).endswith(".gz") else suffix_of(file)
-    path = temporary / f"{number}{ending}"
-    try:
-        path.write_bytes(file.content())
-    except DataError as error:
-        raise DataError("{file}: {error}", file, error) from error
-    return path
 
 
 def require_one_set(names: Sequence[str], place: str) -> None:

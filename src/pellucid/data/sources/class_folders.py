@@ -1,21 +1,20 @@
-"""Class folders, and split folders that hold class folders, of images or of texts.
+"""Class folders, and split folders that hold class folders, of images or of texts; labels in names of files.
 
 Files of another kind are left out with a warning that counts them.
 """
 
 import dataclasses
 import posixpath
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid.data.by_target import unlabelled
 from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, TEXT_SUFFIX, File, FileKind, Stored
 from pellucid.data.label_sets import in_several_folders
 from pellucid.data.labels import is_encodable
-from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
-from pellucid.data.reading.input_values import read_texts
-from pellucid.data.reading.labelled_files import suggested_pattern
+from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing, unlabelled
+from pellucid.data.sources.values import read_texts
 from pellucid.data.tables.table_files import is_table
 from pellucid.data.tables.text_files import require_known
 from pellucid.data.trees import Folder, path_within, place_of, suffix_of
@@ -23,6 +22,7 @@ from pellucid.data.wording import count_of, quoted, some_quoted, visible, with_a
 from pellucid.errors import DataError
 from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
+from pellucid.settings.rows import parse_name_pattern
 
 
 def holds_texts(folder: Folder) -> bool:
@@ -364,3 +364,102 @@ def _warnings(place: str, loose: list[str], others: list[File], kind: FileKind) 
             )
         )
     return tuple(warnings)
+
+
+# Files whose labels are in their names, such as `cat.123.jpg`: by a pattern that the user gives. `{label}`
+# stands for the class, as long a part of the name as fits, `*` for any characters and `?` for one; a pattern
+# with a group `(?P<label>...)` is a regular expression. One with a slash must fit the path in the folder, any
+# other the name alone; capitals and small letters count as the same.
+
+_COUNTED = re.compile(r"(?P<label>.*?[^\W\d_])(?P<sign>[._ -]*)\d[^/]*(?P<ending>\.\w+)", re.DOTALL)
+
+
+def read_named_files(folder: Folder, place: str, settings: Settings, *, are_texts: bool) -> Listing:
+    """List the images or texts of a folder and its sub-folders, each with the label in its name.
+
+    Sub-folders that are named as splits are splits, where one of them is for training.
+
+    Raises: `DataError` if a name does not fit the pattern, or there is no file.
+    """
+    kind = TEXT_KIND if are_texts else IMAGE_KIND
+    if are_texts:
+        require_known(settings.encoding, place)
+    paths, others = folder.files_of(kind)
+    if not paths:
+        raise DataError("{place}: no {what} in this folder; choose another DATA", place, kind.what)
+    names = [path_within(path, folder) for path in paths]
+    asked = str(settings.label_from_name)
+    warnings = [Sentence("{place}: labels from names by the pattern {asked}", place, quoted(asked))]
+    if others:
+        warnings.append(
+            Sentence(
+                "{place}: {others} left out, {no_such}", place, count_of(len(others), "file"), kind.no_such
+            )
+        )
+    listing = Listing(
+        place=place,
+        form="folder",
+        sources=[place_of(path) for path in paths],
+        labels=_labels_in_names(names, place, asked, kind),
+        splits=_splits_of_folders(names, place, kind),
+        paths=paths,
+        warnings=tuple(warnings),
+    )
+    if not are_texts:
+        return listing
+    listing, encodings = read_texts(listing, settings.encoding)
+    return listing.with_warnings(*encodings)
+
+
+def _labels_in_names(names: list[str], place: str, asked: str, kind: FileKind) -> list[str]:
+    pattern = parse_name_pattern(asked)
+    matches = [pattern.fullmatch(name if "/" in asked else posixpath.basename(name)) for name in names]
+    labels = ["" if match is None else match["label"] or "" for match in matches]
+    wrong = [name for name, label in zip(names, labels, strict=True) if not label]
+    if wrong:
+        raise DataError(
+            "{place}: {wrong} of {names:,} whose name does not fit "
+            "--label-from-name {asked}: {wrong2}; change the pattern, or "
+            "rename or move them",
+            place,
+            count_of(len(wrong), kind.noun),
+            len(names),
+            quoted(asked),
+            some_quoted(wrong),
+        )
+    for label in labels:
+        if not is_encodable(label) or label.isspace():
+            raise DataError(
+                "{place}: the label {label} in a name is no text; rename the file", place, quoted(label)
+            )
+    return labels
+
+
+def _splits_of_folders(names: list[str], place: str, kind: FileKind) -> list[str]:
+    """The split of each file, by the outermost folder above it; none where no folder is for training."""
+    folders = [name.partition("/")[0].lower() if "/" in name else "" for name in names]
+    splits = [SPLIT_OF_NAME.get(folder, UNDECIDED) for folder in folders]
+    if TRAIN not in splits:
+        return []
+    outside = [name for name, split in zip(names, splits, strict=True) if split == UNDECIDED]
+    if outside:
+        raise DataError(
+            "{place}: {outside} beside the split folders: "
+            "{outside2}; move them into train, val or test, or elsewhere",
+            place,
+            count_of(len(outside), kind.noun),
+            some_quoted(outside),
+        )
+    return splits
+
+
+def suggested_pattern(names: list[str]) -> str:
+    """A pattern that fits all names, where few labels come before numbers; empty where none does."""
+    fitting = [match for name in names if (match := _COUNTED.fullmatch(name)) is not None]
+    if not names or len(fitting) < len(names):
+        return ""
+    labels, endings = ({match[part].lower() for match in fitting} for part in ("label", "ending"))
+    signs = {match["sign"] for match in fitting}
+    if not 2 <= len(labels) <= len(names) // 2 or len(signs) > 1 or signs == {""}:
+        return ""
+    return f"{{label}}{signs.pop()}*{endings.pop() if len(endings) == 1 else ''}"

@@ -7,46 +7,62 @@ looked for in its own folder, then in all folders below it.
 
 import dataclasses
 import functools
-import os
 import posixpath
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
-from pellucid.data.data_files import IMAGE_KIND, IMAGE_SUFFIXES, TEXT_SUFFIX, File, Stored, ends_like_image
+from pellucid.data.data_files import IMAGE_KIND, TEXT_SUFFIX, File
 from pellucid.data.labels import MOST_ROWS
 from pellucid.data.listing import SPLIT_OF_NAME, TRAIN, UNDECIDED, Listing
-from pellucid.data.reading.class_folders import (
+from pellucid.data.sources.arrays import is_idx_folder, read_idx_folder
+from pellucid.data.sources.class_folders import (
     holds_texts,
     in_stored_order,
     read_folder,
+    read_named_files,
     read_text_folder,
     read_unlabelled,
 )
-from pellucid.data.reading.input_values import FLAGS
-from pellucid.data.reading.labelled_files import (
+from pellucid.data.sources.folders import archives_alone, is_description, open_packed
+from pellucid.data.sources.labelled_tables import RowReader, joined, list_table
+from pellucid.data.sources.line_pairs import (
     CLASS_NAMES,
+    Pairs,
     is_class_names,
+    open_pair,
     pairs_in,
-    read_pairs,
     with_class_names,
 )
-from pellucid.data.reading.labelled_tables import RowReader, joined, list_table
-from pellucid.data.reading.shards import (
+from pellucid.data.sources.shards import (
+    TAKEN,
     Shard,
+    by_split,
     is_submission,
-    on_disk,
+    list_samples,
     read_shards,
+    require_all_named,
     require_one_set,
+    samples_of,
     split_of_path,
     words_of,
 )
+from pellucid.data.sources.table import ImageFinder, SidecarTable, images_nearby, naming_column, stem_of
+from pellucid.data.sources.values import FLAGS
 from pellucid.data.tables.columns import choose_columns
-from pellucid.data.tables.table import Table
 from pellucid.data.tables.table_files import TABLE_SUFFIXES, is_table, open_table
-from pellucid.data.trees import DiskFolder, Folder, path_within, place_of, suffix_of
+from pellucid.data.trees import (
+    DiskFolder,
+    Folder,
+    enclosed,
+    enclosed_warning,
+    is_archive,
+    on_disk,
+    open_archive,
+    path_within,
+    suffix_of,
+)
 from pellucid.data.wording import count_of, quoted, some, some_quoted
 from pellucid.errors import DataError
 from pellucid.language.sentence import Sentence
@@ -56,61 +72,77 @@ _METADATA_FILES = tuple(f"metadata{suffix}" for suffix in TABLE_SUFFIXES)
 _OF_IMAGES = frozenset(
     "image images img imgs picture pictures photo photos jpg jpeg png data files crops frames".split()
 )
-_FIRST = 20  # values by which a column of names is detected
-_MOST_PLACES = 50  # folders in which a file is looked for
-_LONGEST_NAME = 200  # characters
-# Columns tried as names of images where none is asked for: for each of them files are looked for.
-_MOST_COLUMNS = 1_000
-# What `datasets` keeps for itself with a data set, as are row numbers after a shuffle (`cache-*.arrow`).
-_DESCRIPTIONS = frozenset({"dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"})
 
 
-class ImageFinder:
-    """Every image below a folder, found by path, by name, or by name without its ending."""
-
-    def __init__(self, folder: Folder) -> None:
-        self.files: dict[str, File] = {}
-        self._known: dict[str, list[str]] = {}
-        for file, is_image in folder.walk(IMAGE_KIND):
-            if is_image:
-                path = path_within(file, folder)
-                self.files[path] = file
-                for name in {path, os.path.splitext(path)[0], posixpath.basename(path), _stem(path)}:
-                    self._known.setdefault(name, []).append(path)
-
-    def find(self, value: object, near: Sequence[str]) -> str | None:
-        """Path of the image that a cell names; `None` where there is none, or several might be meant.
-
-        Of several those in the folders of `near` come first, in their order.
-        """
-        if isinstance(value, bool) or not isinstance(value, (str, int)):
-            return None
-        name = posixpath.normpath(str(value).strip().replace("\\", "/"))
-        for folder in near:
-            found = self._known.get(posixpath.join(folder, name), [])
-            if len(found) == 1:
-                return found[0]
-        found = self._known.get(name, [])
-        below = [path for path in found if any(folder and path.startswith(f"{folder}/") for folder in near)]
-        fitting = below or found
-        return fitting[0] if len(fitting) == 1 else None
+def read_disk_folder(folder: DiskFolder, place: str, settings: Settings) -> Listing:
+    """List what lies in a folder, or in the only one in it; archives alone are shards of one data set."""
+    archives = archives_alone(folder)
+    if archives:
+        return read_archives(archives, place, settings)
+    if settings.label_from_name is not None:
+        are_texts = settings.task == "text" or (settings.task == "auto" and holds_texts(folder))
+        return read_named_files(folder, place, settings, are_texts=are_texts)
+    inner, notes = enclosed(folder, SPLIT_OF_NAME)
+    if inner is folder:
+        return read_any_folder(folder, place, settings)
+    if is_idx_folder(inner):
+        listing = read_idx_folder(inner, str(inner))
+    else:
+        assert isinstance(inner, DiskFolder)
+        listing = read_disk_folder(inner, str(inner), settings)
+    return dataclasses.replace(listing, warnings=(enclosed_warning(place, inner, notes), *listing.warnings))
 
 
-def _stem(path: str) -> str:
-    return os.path.splitext(posixpath.basename(path))[0]
+def read_archive(path: Path, place: str, settings: Settings) -> Listing:
+    """List what lies in an archive: examples of a WebDataset, or whatever a folder may hold."""
+    tree, notes = enclosed(open_archive(path, place), SPLIT_OF_NAME)
+    if is_idx_folder(tree):
+        listing = read_idx_folder(tree, place)
+    elif (samples := samples_of(tree)) is not None:
+        listing = in_stored_order(list_samples(samples, settings))
+    else:
+        listing = read_any_folder(tree, place, settings)
+    first = [enclosed_warning(place, tree, notes)] if notes else []
+    return dataclasses.replace(listing, warnings=(*first, *listing.warnings))
 
 
-class SidecarTable(NamedTuple):
-    """A table in the folder of images."""
+def read_archives(paths: Sequence[Path], place: str, settings: Settings) -> Listing:
+    """Read several archives as shards of one data set, with splits by their names."""
+    splits = [split_of_path(path.name) or split_of_path(str(path.parent)) for path in paths]
+    require_all_named([path.name for path in paths], splits, place, "archives")
+    parts: list[Listing] = []
+    for path, split in zip(paths, splits, strict=True):
+        parts.append(read_archive(path, str(path), settings).in_split(split))
+    taken = {each for part in parts for each in part.warnings if TAKEN in each}
+    if len({each.partition(": ")[2] for each in taken}) > 1:
+        raise DataError(
+            "{place}: shards with labels in different files; name one with --label-column, or give one shard",
+            place,
+        )
+    sentences = Counter(
+        warning.removeprefix(f"{part.place}: ") for part in parts for warning in part.warnings
+    )
+    warnings = (
+        *(Sentence("{place}: {sentence}", place, sentence) for sentence in sentences),
+        Sentence("{place}: {paths} ({splits})", place, count_of(len(paths), "archive"), by_split(splits)),
+    )
+    return dataclasses.replace(joined(parts), place=place, warnings=warnings)
 
-    name: str  # its path in the folder
-    table: Table
 
-    @property
-    def near(self) -> tuple[str, ...]:
-        """Folders in which its images are looked for first: its own, and that of its name."""
-        own = posixpath.dirname(self.name)
-        return own, posixpath.join(own, posixpath.basename(self.name).split(".")[0])
+def read_shards_at(paths: Sequence[Path], place: str, settings: Settings) -> Listing:
+    """Read files that a pattern names, all of them archives or all of them tables, as one data set."""
+    if all(map(is_archive, paths)):
+        return read_archives(paths, place, settings)
+    shards = [
+        Shard(
+            str(path),
+            split_of_path(path.name),
+            functools.partial(open_table, path, str(path), settings),
+            path.parent,
+        )
+        for path in paths
+    ]
+    return read_shards(shards, place, settings)
 
 
 def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
@@ -144,14 +176,11 @@ def read_table(path: Path, place: str, settings: Settings) -> Listing:
     Raises: `DataError` if it cannot be read, or its columns cannot be chosen.
     """
     table = open_table(path, place, settings)
-    folder = DiskFolder(path.parent)
-    if _names_images_nearby(table, folder, settings):
-        sidecar, images = SidecarTable(path.name, table), ImageFinder(folder)
-        column = _naming_column(sidecar, images, settings)
-        if column is not None:
-            asked = dataclasses.replace(settings, input_column=column, task="image")
-            listing, _ = _list_named(sidecar, images, asked)
-            return dataclasses.replace(listing, form="table beside images")
+    if (nearby := images_nearby(table, DiskFolder(path.parent), settings)) is not None:
+        column, images = nearby
+        asked = dataclasses.replace(settings, input_column=column, task="image")
+        listing, _ = _list_named(SidecarTable(path.name, table), images, asked)
+        return dataclasses.replace(listing, form="table beside images")
     listing = list_table(table, path.parent, settings)
     names = [path.parent / name for name in CLASS_NAMES if name != path.name.lower()]
     found = [each for each in names if each.is_file() and is_class_names(each)]
@@ -167,9 +196,7 @@ def _tables_alone(folder: Folder) -> list[File]:
     for file, is_image in folder.walk(IMAGE_KIND):
         if is_image or (suffix_of(file) == TEXT_SUFFIX and "/" in path_within(file, folder)):
             return []
-        name = posixpath.basename(str(file))
-        is_left = name in _DESCRIPTIONS or (name.startswith("cache-") and name.endswith(".arrow"))
-        if is_table(Path(str(file))) and not is_submission(str(file)) and not is_left:
+        if is_table(Path(str(file))) and not is_submission(str(file)) and not is_description(file):
             found.append(file)
     return found
 
@@ -181,19 +208,40 @@ def _read_tables(tables: dict[str, File], place: str, settings: Settings) -> Lis
         shards = []
         for number, (name, file) in enumerate(tables.items()):
             path = on_disk(file, Path(temporary), number)
-            open_it = functools.partial(_opened, path, file, settings)
+            open_it = functools.partial(open_packed, path, file, settings)
             shards.append(Shard(name, split_of_path(name), open_it, path.parent))
         return read_shards(shards, place, settings)
 
 
-def _opened(path: Path, file: File, settings: Settings) -> Table:
-    """Begin to read a table; one of images in an archive is refused, since they are not found again there."""
-    table = open_table(path, place_of(file), settings)
-    if table.images and isinstance(file, Stored):
-        raise DataError(
-            "{file}: a table of images inside an archive; unpack the archive and give the folder", file
+def read_pairs(pairs: Pairs, place: str, settings: Settings) -> Listing:
+    """List the texts of pairs of files, with splits by their names.
+
+    Raises: `DataError` if they are of several data sets, or their lines do not fit.
+    """
+    require_one_set(list(pairs.found), place)
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as temporary:
+        shards = []
+        for number, (name, pair) in enumerate(pairs.found.items()):
+            paths = [on_disk(file, Path(temporary), 2 * number + at) for at, file in enumerate(pair)]
+            open_it = functools.partial(open_pair, pair, paths, settings.encoding)
+            shards.append(Shard(name, split_of_path(name), open_it, paths[0].parent))
+        listing = read_shards(
+            shards, place, dataclasses.replace(settings, input_column="text", label_column="label")
         )
-    return table
+    columns = "texts from column 'text'; labels from column 'label'"
+    lines = "texts and labels line by line, each pair of files being a table"
+    warnings = [
+        each.replace(
+            Sentence("{place}: {columns}", place, columns), Sentence("{place}: {lines}", place, lines)
+        )
+        for each in listing.warnings
+    ]
+    if pairs.unlabelled:
+        warnings.append(
+            Sentence("{place}: {unlabelled} left out, having no labels", place, some_quoted(pairs.unlabelled))
+        )
+    listing = dataclasses.replace(listing, form="texts and labels", warnings=tuple(warnings))
+    return listing if pairs.names is None else with_class_names(listing, pairs.names, settings)
 
 
 # Images that tables name.
@@ -212,7 +260,7 @@ def _sidecar_tables(folder: Folder) -> dict[str, File]:
         if not isinstance(inner.entries.get(file_name, inner), Folder)
     }
     own = {name: folder.file(name) for name in folder.files if is_table(Path(name))}
-    metadata = {name: file for name, file in own.items() if _stem(name).lower() == "metadata"}
+    metadata = {name: file for name, file in own.items() if stem_of(name).lower() == "metadata"}
     if below or metadata:
         return {**metadata, **below}
     # Names of folders that mean images, or a split of them, and no class.
@@ -234,7 +282,7 @@ def _read_images_with_tables(folder: Folder, place: str, settings: Settings) -> 
         tables, unreadable = [], []
         for number, (name, file) in enumerate(found.items()):
             try:
-                table = _opened(on_disk(file, Path(temporary), number), file, settings)
+                table = open_packed(on_disk(file, Path(temporary), number), file, settings)
                 tables.append(SidecarTable(name, table))
             except DataError as error:  # perhaps it is no table of images at all
                 unreadable.append(error)
@@ -249,7 +297,7 @@ def _read_sidecar_tables(
     tables: Sequence[SidecarTable], images: ImageFinder, place: str, settings: Settings
 ) -> Listing | None:
     """List the images that tables name; `None` where no table names any."""
-    naming = [(each, name) for each in tables if (name := _naming_column(each, images, settings)) is not None]
+    naming = [(each, name) for each in tables if (name := naming_column(each, images, settings)) is not None]
     if not naming:
         return None
     naming.sort(key=lambda pair: split_of_path(pair[0].name) not in (TRAIN, UNDECIDED))
@@ -285,21 +333,6 @@ def _read_sidecar_tables(
     if empty:
         warnings.append(Sentence("{place}: {empty} left out, having no labels", place, some_quoted(empty)))
     return dataclasses.replace(listing, place=place, form="table beside images", warnings=tuple(warnings))
-
-
-def _naming_column(sidecar: SidecarTable, images: ImageFinder, settings: Settings) -> str | None:
-    """The column that names images: asked for, or of those that mostly do the one with the most different.
-
-    Labels such as 0 and 1 may name images too, yet the same ones again and again.
-    """
-    if settings.input_column is not None:
-        return settings.input_column if settings.input_column in sidecar.table.names else None
-    different: dict[str, int] = {}
-    for name, values in sidecar.table.head.columns.items():
-        first = [images.find(value, sidecar.near) for value in values[:_FIRST]]
-        if 2 * sum(path is not None for path in first) > len(first):
-            different[name] = len(set(first))
-    return max(different, key=lambda name: different[name]) if different else None
 
 
 def _list_named(sidecar: SidecarTable, images: ImageFinder, settings: Settings) -> tuple[Listing, str]:
@@ -341,31 +374,3 @@ def _list_named(sidecar: SidecarTable, images: ImageFinder, settings: Settings) 
         Sentence("{place}: {sentence}{why}; {FLAGS}", table.place, columns.sentence(), why, FLAGS),
     )
     return dataclasses.replace(rows, splits=splits, paths=paths, warnings=warnings), columns.label
-
-
-def _names_images_nearby(table: Table, folder: DiskFolder, settings: Settings) -> bool:
-    """True of a table whose images lie in folders below its own, or are named without their ending."""
-    if settings.task == "text" or table.images or settings.generates:
-        return False
-
-    def name_in(value: object) -> str:
-        """A value that may name an image; empty for others."""
-        text = "" if isinstance(value, bool) or not isinstance(value, (str, int)) else str(value).strip()
-        return text if len(text) <= _LONGEST_NAME and "\0" not in text and text[:1] not in (".", "/") else ""
-
-    def is_nearby(name: str) -> bool:
-        endings = [""] if ends_like_image(name) else IMAGE_SUFFIXES
-        return any(os.path.isfile(f"{place}/{name}{ending}") for place in places for ending in endings)
-
-    places = [str(folder), *map(str, folder.folders.values())][:_MOST_PLACES]
-    asked = settings.input_column
-    tried = list(islice(table.head.columns, _MOST_COLUMNS)) if asked is None else [asked]
-    for values in [table.head.columns[name] for name in tried if name in table.head.columns]:
-        first = list(filter(None, map(name_in, values[:_FIRST])))
-        if not first:
-            continue
-        if 2 * sum(os.path.isfile(folder.path / name) for name in first) > len(first):
-            return False  # as paths they are found
-        if 2 * sum(map(is_nearby, first)) > len(first):
-            return True
-    return False
