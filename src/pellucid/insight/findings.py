@@ -116,7 +116,7 @@ def generalisation_gap(course: Course) -> Finding | None:
         course.remedy(
             "More training examples help most; then augmentation, dropout, more weight decay or a smaller "
             "network. The scores in this report are of examples that it has not seen, so they are not "
-            "flattered."
+            "inflated."
         ),
         Sentence(
             "Found where train ends ahead of validation by {WIDE_GAP:.0f} points of accuracy (of numbers "
