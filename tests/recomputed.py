@@ -34,7 +34,7 @@ from pellucid.evaluation import (
 )
 from pellucid.evaluation.comparisons import compare_all, flip_p_values
 from pellucid.evaluation.recommendation import chosen_weights, cross_fitted_average
-from pellucid.language.sentence import with_templates
+from pellucid.language.documents import with_templates
 from pellucid.novelty import fit_measure
 
 CLOSE = {"rel": 1e-9, "abs": 1e-12}

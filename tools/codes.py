@@ -1,4 +1,4 @@
-"""Codes of errors: a code for every message of an error in the source, and the page that lists them.
+"""Codes of errors and findings: a code for every message of one in the source, and the page that lists them.
 
     python tools/codes.py           # codes for new messages, and the page that lists them, docs/errors.md
     python tools/codes.py --check   # what differs, and change nothing
@@ -12,6 +12,7 @@ import argparse
 import ast
 import inspect
 import json
+import string
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -34,10 +35,11 @@ EXIT_CODES = {
 # Errors of single rooms, by what they derive from.
 EXIT_CODES |= {"ChildEnded": 3, "DisagreeingError": 4, "IsLong": 3, "Spent": 3, "TooManyPixels": 3}
 EXIT_CODES["InterruptedRun"] = INTERRUPTED
+FINDING = 0  # the first digit of codes of findings and warnings, which end nothing
 
 
 def messages() -> dict[str, int]:
-    """Messages of errors in the source, with their exit codes, in the order of the files."""
+    """Messages of errors with their exit codes, and of findings, in the order of the files of the source."""
     found: dict[str, int] = {}
     for path in sorted(catalogue.SOURCE.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -45,12 +47,20 @@ def messages() -> dict[str, int]:
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and node.args):
                 continue
-            exit_code = EXIT_CODES.get(ast.unparse(node.func).split(".")[-1])
-            for text in () if exit_code is None else _texts(node.args[0], constants):
+            name = ast.unparse(node.func).split(".")[-1]
+            for text in _texts(node.args[0], constants) if name in (*EXIT_CODES, "Sentence") else ():
                 message = message_of(text) if len(node.args) > 1 and fields(text) else text
-                if any(character.isalpha() for character in _without_fields(message)):
+                exit_code = EXIT_CODES.get(name, FINDING if _is_finding(message) else None)
+                if exit_code is not None and any(map(str.isalpha, _without_fields(message))):
                     found.setdefault(message, exit_code)
     return found
+
+
+def _is_finding(message: str) -> bool:
+    """True of a warning, and of a whole sentence."""
+    return message.startswith("warning: ") or (
+        message.endswith(".") and message[0] in string.ascii_uppercase + "{"
+    )
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -94,19 +104,25 @@ def written(table: Mapping[str, str]) -> str:
     return json.dumps(table, ensure_ascii=False, indent=1) + "\n"
 
 
-_PAGE = """# Errors
+_PAGE = """# Errors and findings
 
 Every error has a code that stays, for programs and for whoever searches. `--json`, on every command, prints
 `{"error": {"code", "message", "place", "remedy", "exit_code"}}` on standard output
-([for programs](programs.md)); the first digit of a code is the exit code. Names in braces stand for what the
-message names. A text of another program or of the system without a message of its own has a general code,
-such as `PEL3000`. This page is written by `make generated`.
+([for programs](programs.md)); the first digit of a code is the exit code. Findings and warnings, which end
+nothing, have codes that begin with 0: `templates` of a document, and of `metrics.json`, has code, template
+and values of each by its text. Names in braces stand for what the message names. A text of another program
+or of the system without a message of its own has a general code, such as `PEL3000`. This page is written by
+`make generated`.
 """
 
 
 def page(table: Mapping[str, str], found: Mapping[str, int]) -> str:
     """The page that lists the messages of the source by their codes."""
-    meanings = {**exit_codes(), INTERRUPTED: "Interrupted; the exit code is 129, 130 or 143"}
+    meanings = {
+        **exit_codes(),
+        FINDING: "Findings and warnings",
+        INTERRUPTED: "Interrupted; the exit code is 129, 130 or 143",
+    }
     parts = [_PAGE]
     for exit_code in sorted(set(found.values())):
         meaning = meanings[exit_code].rstrip(".")

@@ -12,14 +12,13 @@ import pytest
 from pellucid.errors import DataError, InterruptedRun, NotFiniteError, StorageError, UsageError
 from pellucid.language.catalogue import CHINESE, translated
 from pellucid.language.codes import Parts, parts_of
+from pellucid.language.documents import with_sentences, with_templates
 from pellucid.language.sentence import (
     Field,
     Sentence,
     fields,
     join,
     message_of,
-    with_sentences,
-    with_templates,
 )
 
 SOURCE = Path(codes.catalogue.SOURCE)
@@ -128,14 +127,14 @@ def test_a_document_keeps_templates_beside_its_english():
     said = Sentence("Left out: {listed}, {share:.1f} %.", within, 2.55)
     document = {"words": [said, "a plain text", Sentence("no values")], "scores": {"best": said, "n": 3}}
     written = json.loads(json.dumps(with_sentences(document)))
-    assert {name: each for name, each in written.items() if name != "sentences"} == document
-    assert [*written["sentences"]] == [said]
+    assert {name: each for name, each in written.items() if name != "templates"} == document
+    assert [*written["templates"]] == [said]
     again = with_templates(written)
     assert again == document
     for one in (again["words"][0], again["scores"]["best"]):
         assert (one.template, one.values["listed"].template) == (said.template, within.template)
         assert translated(one, CHINESE) == translated(said, CHINESE)
-    assert "sentences" not in with_sentences({"words": "a plain text"})
+    assert "templates" not in with_sentences({"words": "a plain text"})
 
 
 def test_what_json_cannot_hold_is_kept_as_text_alone():
@@ -158,8 +157,8 @@ def test_what_json_cannot_hold_is_kept_as_text_alone():
     ],
 )
 def test_a_document_cannot_have_a_template_do_anything_but_its_text(document):
-    with pytest.raises(ValueError, match="sentences: 'said'"):
-        with_templates({"sentences": {"said": document}})
+    with pytest.raises(ValueError, match="templates: 'said'"):
+        with_templates({"templates": {"said": document}})
 
 
 def test_a_sentence_stays_one_where_it_is_joined_or_its_values_change():

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 
 from pellucid.errors import UsageError
 from pellucid.language.catalogue import translated
+from pellucid.language.documents import with_sentences
 from pellucid.language.sentence import Sentence
 from pellucid.progress import SILENT, Listener, Pace, reporting_to
 from pellucid.runtime.help import Formatter
@@ -80,7 +81,7 @@ def _add_flags(parser: argparse.ArgumentParser, section: Any, rows: Sequence[Row
 
 def add_flag(section: Any, row: Row) -> None:
     """Add the flag of one setting; a flag that is not given stays absent from the result."""
-    meaning = row.meaning.replace("%", "%%")
+    meaning = row.meaning if isinstance(row.meaning, Sentence) else Sentence(row.meaning)
     if row.choices:
         meaning += Sentence("; one of {choices}", ", ".join(row.choices))
     if row.default is not None and row.kind is not bool:
@@ -262,7 +263,7 @@ def write_lines(text: str, piped: int | None = None) -> None:
 
 def write_document(document: Mapping[str, Any]) -> None:
     """Print what a command found as one JSON document on standard output, at once."""
-    sys.stdout.write(json.dumps(document, default=str) + "\n")
+    sys.stdout.write(json.dumps(with_sentences(document), default=str) + "\n")
     sys.stdout.flush()
 
 
@@ -278,8 +279,15 @@ def write_run(folder: Path) -> None:
 Examples = Sequence[tuple[str, str]]
 
 
-# What the standard library says of a command line, without its names.
-_OF_ARGPARSE = ("unrecognized arguments", "the following arguments are required")
+def _of_argparse(message: str) -> str:
+    """What the standard library says of a command line as a sentence with its template."""
+    begin, _, rest = message.partition(": ")
+    if begin.startswith("invalid "):
+        kind = begin.removeprefix("invalid ").removesuffix(" value")
+        return Sentence("invalid {kind} value: {value}", kind, rest)
+    if begin.startswith("argument "):
+        return Sentence("argument {name}: {reason}", begin.removeprefix("argument "), _of_argparse(rest))
+    return Sentence(f"{begin}: {{names}}", rest) if rest else message
 
 
 class Parser(argparse.ArgumentParser):
@@ -365,9 +373,8 @@ class Parser(argparse.ArgumentParser):
 
         Raises: `UsageError`, always.
         """
-        begin, _, names = message.partition(": ")
-        if begin in _OF_ARGPARSE:
-            message = Sentence(f"{begin}: {{names}}", names)
+        if not isinstance(message, Sentence):
+            message = _of_argparse(message)
         raise UsageError("{message}; see {prog} --help{all}", message, self.prog, "-all" if self.main else "")
 
 

@@ -21,11 +21,11 @@ def add_parser(subparsers: Any) -> None:
     """Add `schema` to the commands."""
     parser = subparsers.add_parser(
         "schema",
-        help="print commands, options, exit codes, errors and the form of results for programs",
+        help="print commands, options, exit codes, errors, findings and the form of results for programs",
         usage="pellucid schema [options]",
         examples=_EXAMPLES,
         description="Print one JSON document with every command and option, the exit codes, the codes of "
-        "errors with their messages, and the JSON Schema of metrics.json.",
+        "errors and findings with their messages, and the JSON Schema of metrics.json.",
     )
     parser.set_defaults(run=run, commands=subparsers.choices)
 

@@ -77,11 +77,12 @@ class Changes:
     @property
     def difference(self) -> str:
         """The difference with its interval, in words, in points where it is of accuracies."""
-        factor, unit = (100, " points") if self.metric.key == "accuracy" else (1, "")
-        value, low, high = (
-            f"{factor * each:+.3g}".replace("-", "\u2212") for each in self.comparison.difference
-        )
-        return f"{value}{unit} [{low}, {high}]"
+        of_shares = self.metric.key == "accuracy"
+        shown = [
+            f"{(100 if of_shares else 1) * each:+.3g}".replace("-", "\u2212")
+            for each in self.comparison.difference
+        ]
+        return Sentence("{value} points [{low}, {high}]" if of_shares else "{value} [{low}, {high}]", *shown)
 
     def to_json(self) -> dict[str, Any]:
         """Scores, counts and the comparison as plain JSON."""

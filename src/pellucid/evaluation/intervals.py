@@ -342,17 +342,21 @@ def studentised_interval(
     return Interval(float(value), float(min(low, value)), float(max(high, value)))
 
 
-def span(interval: Interval, unit: str = "") -> str:
+def span(interval: Interval) -> str:
     """A difference with its interval in words, in as many decimals as the width deserves."""
+    return "{} [{}, {}]".format(*_shown(interval))
+
+
+def _shown(interval: Interval) -> list[str]:
     width, largest = interval.high - interval.low, max(abs(end) for end in interval)
     decimals = 1 - math.floor(math.log10(width / 2)) if width > 0 else 12 if largest > 0 else 0
     if largest > 0:
         decimals = min(decimals, 2 - math.floor(math.log10(largest)))
     decimals = min(max(decimals, 0), 12)
-    value, low, high = (with_minus(rounded(end, decimals)) for end in interval)
-    return f"{value}{' ' + unit if unit else ''} [{low}, {high}]"
+    return [with_minus(rounded(end, decimals)) for end in interval]
 
 
 def points(interval: Interval) -> str:
     """A difference of shares, -1 to 1, in percent points, such as `1.9 points [1.1, 2.7]`."""
-    return span(Interval(*(float(rounded(100 * end, 12)) for end in interval)), "points")
+    shown = _shown(Interval(*(float(rounded(100 * end, 12)) for end in interval)))
+    return Sentence("{value} points [{low}, {high}]", *shown)

@@ -11,7 +11,8 @@ from urllib.parse import quote
 from pellucid.arithmetic.rounding import per_cent, percent
 from pellucid.bundle import Model, load_any
 from pellucid.errors import StorageError
-from pellucid.language.sentence import Sentence, join, with_templates
+from pellucid.language.documents import with_templates
+from pellucid.language.sentence import Sentence, join
 from pellucid.pages.assembly import visible
 from pellucid.pipeline.by_target import WAYS, target_of_task
 from pellucid.reports.facts import Headline, headline_of, scores_of

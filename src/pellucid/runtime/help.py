@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from pellucid.language.catalogue import translated
+from pellucid.language.sentence import Sentence
 
 # A title of a section in Chinese, with the colon that argparse puts behind every title.
 _TITLE = re.compile(r"(?<=[\u4e00-\u9fff]):$", re.MULTILINE)
@@ -30,6 +31,8 @@ class Formatter(argparse.HelpFormatter):
         return _TITLE.sub("\uff1a", super().format_help())
 
     def _expand_help(self, action: argparse.Action) -> str:
+        if isinstance(action.help, Sentence):
+            return translated(action.help)
         return translated(super()._expand_help(action))
 
     def _split_lines(self, text: str, width: int) -> list[str]:

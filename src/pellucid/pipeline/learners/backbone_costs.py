@@ -14,7 +14,7 @@ from jaxtyping import Int64
 from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice, BackboneLimits
 from pellucid.pipeline.learners.evaluation_budget import (
     Folds,
@@ -209,7 +209,7 @@ class Measured:
                 "{reason} Within {time_limit}, {lacks}.",
                 reason,
                 self.settings.time_limit,
-                ", and ".join(lacks),
+                join(", and ", lacks),
             )
         return self.choice.within(limits, self.material, self.settings.seed, reason)
 

@@ -13,7 +13,8 @@ from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.data.tables.frames import is_frame, is_lazy, json_lines_of_frame
 from pellucid.data.wording import public_name
 from pellucid.errors import DataError, PellucidError, StorageError, UsageError
-from pellucid.language.sentence import Sentence, join, with_sentences, with_templates
+from pellucid.language.documents import with_sentences, with_templates
+from pellucid.language.sentence import Sentence, join
 from pellucid.safety.files import (
     locked,
     make_folder,
