@@ -342,9 +342,10 @@ def studentised_interval(
     return Interval(float(value), float(min(low, value)), float(max(high, value)))
 
 
-def span(interval: Interval) -> str:
+def span(interval: Interval, unit: str = "") -> str:
     """A difference with its interval in words, in as many decimals as the width deserves."""
-    return "{} [{}, {}]".format(*_shown(interval))
+    value, low, high = _shown(interval)
+    return f"{value}{' ' + unit if unit else ''} [{low}, {high}]"
 
 
 def _shown(interval: Interval) -> list[str]:
