@@ -211,7 +211,7 @@ def test_weights_of_classes_are_read_from_a_text_and_from_a_mapping() -> None:
     [
         ("spam", "'spam' is not CLASS=NUMBER, such as spam=5"),
         ("spam=much", "'spam=much' is not CLASS=NUMBER"),
-        ("a=1,a=2", "'a' stands twice, with 1.0 and 2.0"),
+        ("a=1,a=2", "'a' is there twice, with 1.0 and 2.0"),
         ("{", "not a JSON object"),
         ("a=0", "0.0 for 'a' is outside"),
         ({"a": math.nan}, "nan for 'a' is not a number"),
@@ -237,7 +237,7 @@ def test_new_names_are_read_from_a_file(tmp_path: Path, content: str) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("0,zero\n0,one\n", "'0' stands twice, with 'zero' and 'one'"),
+        ("0,zero\n0,one\n", "'0' is there twice, with 'zero' and 'one'"),
         ("0,zero,more\n", "row 1 has 3 cells"),
         ("0\n", "row 1 has 1 cells"),
         ("0,\n", "'0' stands beside an empty name"),

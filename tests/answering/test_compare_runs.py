@@ -82,7 +82,7 @@ def test_what_a_run_learned_from_is_left_out_wherever_it_lies(runs, tmp_path):
     flattered = compare_runs(str(runs / "weak"), str(runs / "good"), str(tmp_path / "seen.npz"), {})
     assert flattered.changes.examples == len(rows)
     assert flattered.to_json()["warnings"] == list(flattered.warnings)
-    assert flattered.warnings[-1].startswith("warning: every image is among what these runs learned from")
+    assert flattered.warnings[-1].startswith("warning: these runs learned from every image")
 
 
 def test_labels_are_those_of_the_data_and_the_corrected_ones(runs, tmp_path):

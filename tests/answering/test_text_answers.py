@@ -156,7 +156,7 @@ def test_scores_on_what_a_run_learnt_from_come_with_a_warning(place, examples, e
     table = write_table(tmp_path / "own.csv", range(20))
     data = {"place": str(tmp_path / f"{place}.csv"), "train": examples, "validation": 0, "test": 0}
     (folder / "config.json").write_text(json.dumps({"data": data}), encoding="utf-8")
-    said = [each for each in evaluate(folder, str(table), Settings()).warnings if "flatter" in each]
+    said = [each for each in evaluate(folder, str(table), Settings()).warnings if "too good" in each]
     assert bool(said) is expected
 
 

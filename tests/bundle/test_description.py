@@ -104,7 +104,7 @@ def test_checksums_that_are_none(digest, folder):
 def test_duplicate_keys(folder):
     text = (folder / "model.json").read_text()
     (folder / "model.json").write_text(text.replace('"mirror"', '"kind": "image-classifier",\n  "mirror"'))
-    require_refused(folder, "the key 'kind' stands twice")
+    require_refused(folder, "the key 'kind' is there twice")
 
 
 def test_an_oversized_description(folder):

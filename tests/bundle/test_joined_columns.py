@@ -22,7 +22,7 @@ def test_they_are_kept_in_folders_and_exported_files(tmp_path: Path) -> None:
     assert load(tmp_path / "model").joined_columns == NAMES
     found = metadata_of(model, "bag").to_properties()
     assert Metadata.from_properties(found).joined_columns == NAMES
-    with pytest.raises(ValueError, match="joined_columns: a name stands twice"):
+    with pytest.raises(ValueError, match="joined_columns: a name is there twice"):
         Metadata.from_properties({**found, "joined_columns": '["a", "a"]'})
     document = document_of(tmp_path / "model")
     (tmp_path / "model" / "model.json").write_bytes(sealed({**document, "joined_columns": ["a,b", "c"]}))

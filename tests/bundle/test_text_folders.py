@@ -98,7 +98,7 @@ def test_words_that_cannot_be(case, copied):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda words: words["entries"].append(words["entries"][0]), "one of them stands twice"),
+        (lambda words: words["entries"].append(words["entries"][0]), "one of them is there twice"),
         (lambda words: words["entries"].append("new"), "27 ids found, 26 stated"),
         (lambda words: words["entries"].pop(), "25 ids found, 26 stated"),
     ],

@@ -164,7 +164,7 @@ def test_a_test_split_cut_from_the_users_training_split_is_told():
 def test_group_in_two_of_the_users_splits_is_warned_of():
     splits = ["train"] * 30 + ["test"] * 10
     check = check_of(["a", "b"] * 20, splits=splits, groups=["g1"] * 4 + [""] * 32 + ["g1"] * 4)
-    assert "1 group stands in more than one of your splits, so that scores may flatter: 'g1'." in said(check)
+    assert "1 group is in more than one of your splits, so scores may be too good: 'g1'." in said(check)
 
 
 def test_groups_that_we_divide_are_not_warned_of():
@@ -183,11 +183,14 @@ def test_groups_that_we_divide_are_not_warned_of():
         "matter": True,
     }
     assert (
-        "Of these are sets of two or more: 12 with 48 images in train, 4 with 16 images in validation, "
+        "Groups of two or more: 12 with 48 images in train, 4 with 16 images in validation, "
         "4 with 16 images in test." in said(check)
     )
 
-    assert "Groups: 12 in train, 4 in validation, 4 in test; images of one group are alike" in said(check)
+    assert (
+        "Groups: 12 in train, 4 in validation, 4 in test; intervals of test scores are over groups"
+        in said(check)
+    )
     assert "The test split has only 4 groups" in said(check)
     assert "one or two groups" not in said(check)
 

@@ -67,7 +67,7 @@ def test_a_few_images_cannot_tell(clothes):
     for each in found:
         assert not each.keeps_number
         assert each.sentence().startswith(
-            f"{each.name} is left out: the nearest neighbours among 20 training"
+            f"{each.name} off: too little is known to say whether it changes the number (checked on 20 "
         )
 
 
@@ -76,6 +76,7 @@ def test_an_increase_beyond_the_standard_error_counts(joint, keeps):
     probe = VariationProbe("mirroring", 100, 50, 4.0, 1.0, joint, 0.1)
     assert probe.keeps_number == keeps
     assert probe.sentence() == (
-        f"mirroring {'keeps' if keeps else 'changes'} the number: the nearest neighbour of 100 training "
-        f"images errs by 1 (root mean square), with such copies of them by {joint**0.5:.4g}"
+        f"mirroring {'on: it does not' if keeps else 'off: it may'} change the number (checked on 100 "
+        "training images, whose nearest neighbours err by 1 (root mean square), with such copies among "
+        f"them by {joint**0.5:.4g})"
     )

@@ -77,7 +77,9 @@ def test_leaked_texts_are_counted_where_the_user_split() -> None:
     dataset, check = prepared(texts, labels, splits)
     assert dataset.leaked.tolist() == [35]
     assert check.leaked == ("mails.csv:37",)
-    assert "Test texts that also stand in train or validation flatter" in "\n".join(check.sentences())
+    assert "Test texts that are also in train or validation make the score too good" in "\n".join(
+        check.sentences()
+    )
     row = json.loads(list(ledger_lines(dataset, check))[35])
     assert row["fate"] == "leaked"
     assert row["reason"].startswith("exact copy of mails.csv:5 in ")

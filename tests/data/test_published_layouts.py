@@ -298,7 +298,7 @@ def test_texts_that_a_table_without_a_header_leaves_out_are_said(tmp_path: Path)
         f'{code},"{text[:30]} {at}","{text}"'
         for at, (code, text) in enumerate(zip(CODES, quoted, strict=True))
     ]
-    rows[-1] = rows[-1].replace(rows[-1].split('"')[1], rows[0].split('"')[1])  # one title stands twice
+    rows[-1] = rows[-1].replace(rows[-1].split('"')[1], rows[0].split('"')[1])  # one title is there twice
     write_lines(path, rows)
     said = read(path).warnings[-2 if "numbers" in read(path).warnings[-1] else -1]
     assert "texts from column 'column 3'" in said

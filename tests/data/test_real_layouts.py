@@ -142,7 +142,7 @@ def test_layouts_are_read_without_a_flag(tmp_path: Path, name: str) -> None:
         ("t.json", '[{"text": "a"} {"text": "b"}]', "'{' stands behind row 1"),
         ("t.json", '[{"text": "a", "label": "x"}] []', "goes on behind its array"),
         ("t.json", '[{"text": "a", "label": 1}, {"text": "b", "label": "1"}]', "mixed kinds.*row 1.*row 2"),
-        ("t.json", '[{"text": "a", "text": "b"}]', "row 1 is not JSON .the key 'text' stands twice"),
+        ("t.json", '[{"text": "a", "text": "b"}]', "row 1 is not JSON .the key 'text' is there twice"),
         ("t.json", '[{"text": "a", "label": 1e400}]', "row 1 is not JSON .1e400 is too large"),
         ("t.json", '[["a", "x"], ["b", "y"]]', "which column holds the texts, .column 1., .column 2."),
         ("t.json", '{"0": {"1": "a"}, "1": {"1": "b"}}', r"holds no table.*to_json\(orient=.records.\)"),

@@ -91,7 +91,7 @@ def test_mails_are_split_as_by_the_library() -> None:
         ([[97, True]], "is no pair of whole numbers"),
         ([[97, 256]], "97 and 256 are not both among 256 tokens"),
         ([[-1, 97]], "-1 and 97 are not both"),
-        ([[97, 98], [97, 98]], "one of them stands twice"),
+        ([[97, 98], [97, 98]], "one of them is there twice"),
         ([[97, 97], [256, 256], [257, 257], [258, 258], [259, 259], [260, 260]], "a token of 64 bytes"),
     ],
 )

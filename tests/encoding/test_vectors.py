@@ -93,7 +93,7 @@ def test_matrix_and_parquet(tmp_path: Path) -> None:
         (b"the 1 2\nship 1 x\n", r"v.txt:2: not a word and its numbers"),
         (b"the 1 2\nship 1 nan\n", r"v.txt:2: a number that is not finite"),
         (b"the 1 2\nship 1 1e300\n", r"v.txt:2: a number that is not finite"),
-        (b"a 1 2\nb 1 2\n", r"v.txt: none of the 4 words of the training texts stands in it"),
+        (b"a 1 2\nb 1 2\n", r"v.txt: none of the 4 words of the training texts is in it"),
         (b"2 3\nship \x00\x01\x02\x03\n", r"v.txt:2: not a text; save vectors in word2vec's binary form"),
         (b"x" * (1 << 20), r"v.txt:1: not a text"),
     ],

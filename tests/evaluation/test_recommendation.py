@@ -62,9 +62,9 @@ def test_of_equally_simple_models_the_best_is_taken():
     pair = [("svm", "logistic-regression")]
     found = recommend(labelled(LABELS), models, equally_simple=pair)
     assert found.name == "logistic-regression"
-    assert found.reason.endswith("and no other model except majority is simpler.")
+    assert found.reason.endswith("; of the others only majority is simpler.")
     assert recommend(labelled(LABELS), models).name == "svm"
-    # Where a network is ahead by practically nothing, the better of the two simpler models is taken.
+    # Where a network is ahead by a negligible margin, the better of the two simpler models is taken.
     models["cnn"] = best.copy()
     models["cnn"][0] = np.where(np.arange(4) == LABELS[0], 0.97, 0.01)
     assert recommend(labelled(LABELS), models, equally_simple=pair).name == "logistic-regression"
@@ -408,13 +408,14 @@ def sure(labels, right, confidence):
 def test_an_average_is_taken_only_where_it_gains_and_loses_no_accuracy():
     labels, right = np.arange(1000) % 2, np.arange(1000) < 800
     svm, fewer = sure(labels, right, 0.8), np.arange(1000) < 791
-    # As seen: a log loss that is smaller by practically nothing, and 0.9 points less accuracy.
+    # As seen: a log loss that is smaller by a negligible margin, and 0.9 points less accuracy.
     models = {"majority": majority(labels, 2), "svm": svm, "average": sure(labels, fewer, 0.8 + 0.02 * fewer)}
     found = recommend(labelled(labels), models)
     assert found.name == "svm"
     assert "svm is the best on 1,000 validation examples" in found.reason
     assert re.search(
-        r"An average of models gains practically nothing: log loss .* of svm alone\.$", found.reason
+        r"An average of models is ahead by a negligible margin only: log loss .* of svm alone\.$",
+        found.reason,
     )
     # Much less log loss, but less accuracy.
     models["average"] = sure(labels, fewer, np.where(fewer, 0.95, 0.55))
@@ -441,7 +442,7 @@ def test_by_accuracy_an_average_may_not_have_more_log_loss():
     assert found.reason.endswith("but a worse log loss.")
     models["average"] = sure(labels, np.arange(1000) < 802, 0.8)
     assert (
-        "gains practically nothing: accuracy 0.802 against 0.800"
+        "is ahead by a negligible margin only: accuracy 0.802 against 0.800"
         in recommend(labelled(labels), models, "accuracy").reason
     )
 

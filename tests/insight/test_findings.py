@@ -200,7 +200,7 @@ RULES = {
     "many labels look wrong": (
         suspicious_labels,
         course(**LABELS),
-        "11 (1.1 %) may well be wrong, and about 87 % of these",
+        "11 of 1,000 labels (1.1 %) look wrong; an estimated 87 % of these are.",
         [course(**{**LABELS, "label_issues": 10}), course(label_issues=4, examined=100, agreed=90), course()],
     ),
 }

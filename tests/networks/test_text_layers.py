@@ -57,7 +57,7 @@ def test_weighed_sum_brings_each_group_to_its_length_by_hand():
     nn.init.eye_(layer.weight)
     nn.init.constant_(layer.bias, 10.0)
     layer.fit(torch.tensor([0, 0, 1, 3, 1]), 3)
-    # Rarity of ids 2 and 4: 1 + ln(4 / 2); of id 3: 1 + ln(4 / 4) = 1. Id 3 stands twice: times 1 + ln 2.
+    # Rarity of ids 2 and 4: 1 + ln(4 / 2); of id 3: 1 + ln(4 / 4) = 1. Id 3 is there twice: times 1 + ln 2.
     # So ids 2 and 3 weigh the same; id 4 is a group by itself, half as large, which counts sqrt(1/2) / 2.
     words = np.sqrt(1 / 2) / np.sqrt(1 + 1 / 8)
     expected = np.array([0, 0, words, words, np.sqrt(1 / 8) / np.sqrt(1 + 1 / 8)]) + 10

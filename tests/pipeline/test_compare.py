@@ -262,8 +262,8 @@ def test_what_vary_does_not_take(texts, message):
     [
         ({}, {}, r"--vary is missing"),
         ({"activation": ["relu"]}, {}, r"has one value only; give two or more, or fix it with --activation"),
-        ({"depth": [1, 2, 1]}, {}, r"--vary depth: 1 stands there twice"),
-        ({"learning_rate": [0.1, 0.10]}, {}, r"--vary learning_rate: 0.1 stands there twice"),
+        ({"depth": [1, 2, 1]}, {}, r"--vary depth: 1 is there twice"),
+        ({"learning_rate": [0.1, 0.10]}, {}, r"--vary learning_rate: 0.1 is there twice"),
         ({"depth": [1, 2]}, {"depth": 3}, r"--vary depth: is also fixed at 3"),
         ({"depth": [1, 99]}, {}, r"--vary depth: --depth: 99 is outside 0 to 64"),
         ({"activation": ["relu", "sine"]}, {}, r"'sine' is not known; choose one of relu, leaky-relu"),

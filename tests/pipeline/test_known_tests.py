@@ -90,6 +90,6 @@ def test_evaluate_says_what_of_the_test_is_known(run):
     config = json.loads((run.folder / "config.json").read_text())
     found = evaluate(run.folder, config["data"]["place"], Settings())
     assert any(
-        f"40 of the {run.metrics['data']['test']} test texts" in each and "flatter" in each
+        f"40 of the {run.metrics['data']['test']} test texts" in each and "too good" in each
         for each in found.warnings
     )

@@ -372,7 +372,7 @@ def test_models_are_judged_on_as_many_folds_as_there_is_time_for(tmp_path, clock
     assert counts["cnn"] >= 1
     assert context.time.left() >= 0
     (note,) = notes_of(context.journal.content)
-    assert note == "forest is left out: there was no time to judge it on a fold within 14s."
+    assert note == "forest: skipped, no time left to judge it on a fold (limit 14s)."
 
 
 def test_the_cheapest_are_judged_first_and_the_best_on_further_folds(tmp_path, clock, monkeypatch):
@@ -415,7 +415,7 @@ def test_the_dearest_models_are_left_out_of_the_test_but_never_what_the_recommen
     clock.now += 16.5
     kept = concluding.with_time_for_test(candidates, "bag", context)
     assert [each.name for each in kept] == ["majority", "random-forest", "bag"]
-    assert notes_of(context.journal.content) == ["svm is left out: there was no time to test it."]
+    assert notes_of(context.journal.content) == ["svm: skipped, no time left to test it."]
     clock.now += 100.0
     kept = concluding.with_time_for_test(candidates, "svm", context)
     assert [each.name for each in kept] == ["majority", "svm"]

@@ -46,14 +46,16 @@ def test_images_are_mirrored_where_the_data_says_that_the_number_stays(brightnes
     plan = plan_for(Settings(), brightness)
     assert plan.recipe.augmentation.mirror
     assert plan.recipe.augmentation.erase == 0.0
-    assert plan.reasons[0].startswith("mirroring keeps the number: the nearest neighbour of 1,400 training")
+    assert plan.reasons[0].startswith(
+        "mirroring on: it does not change the number (checked on 1,400 training"
+    )
     ink = DIGITS.images.sum(axis=1)
     centre = (ink * COLUMNS).sum(axis=1) / ink.sum(axis=1)
     plan = plan_for(Settings(), dataclasses.replace(brightness, labels=centre))
     assert not plan.recipe.augmentation.mirror
     assert plan.recipe.augmentation.shift == 0
-    assert plan.reasons[0].startswith("mirroring changes the number: ")
-    assert plan.reasons[1].startswith("shifting is left out: ")
+    assert plan.reasons[0].startswith("mirroring off: it may change the number (")
+    assert plan.reasons[1].startswith("shifting off: too little is known")
 
 
 def test_no_augment_asks_nothing(brightness):

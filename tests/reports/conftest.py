@@ -85,7 +85,7 @@ def _metrics(names: Sequence[str], confusion: np.ndarray) -> dict[str, Any]:
         "classes": list(names),
         "data": {**counts, "skipped": 0, "duplicates": 0, "near_duplicates": 0, "leaked": 0},
         "recommended": "cnn",
-        "reason": Sentence("{names} is the only model that was trained.", "cnn"),
+        "reason": Sentence("{names} is the only model to choose from.", "cnn"),
         "models": {"cnn": entry},
         "comparisons": [],
     }

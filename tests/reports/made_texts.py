@@ -73,7 +73,7 @@ def text_facts(base: ReportFacts, texts: Sequence[str] | None = None) -> ReportF
             "classes": list(names),
             "data": {**base.metrics["data"], "train": 2427, "validation": 270, "test": 675},
             "recommended": "text-cnn",
-            "reason": Sentence("{names} is the only model that was trained.", "text-cnn"),
+            "reason": Sentence("{names} is the only model to choose from.", "text-cnn"),
             "models": {"text-cnn": entry},
             "text": TOKENS,
         },

@@ -124,8 +124,8 @@ def test_label_issues_come_with_what_is_expected_of_them_both_probabilities_spli
 ) -> None:
     assert digit_facts.label_issues is not None
     first = digit_facts.label_issues.shown[0]
-    assert "The labels of 23 images of 1,797 may well be wrong." in page.text
-    assert "About 19 of them are expected to be wrong; the others are unusual images" in page.text
+    assert "23 of 1,797 labels look wrong." in page.text
+    assert "An estimated 19 of them are wrong; the others are unusual images" in page.text
     assert "Every example was judged by a model that never saw it." in page.text
     said = [" ".join(probability(each).split()) for each in (first.probability_of_label, first.probability)]
     assert (

@@ -134,8 +134,8 @@ def test_all_answers_together_are_trusted_where_each_class_has_too_few(facts: Re
     )
     many = dataclasses.replace(facts, metrics=metrics, confusion=matrix, mistakes=[], cells=[])
     text = part(many, "verdict").text
-    assert "All its answers together, of classes as mixed as in the test: 96.7 % are right." in text
-    assert "takes 35 test answers of that class, if all are right, and more if not" in text
+    assert "Its answers as a whole, where classes are mixed as in the test: 96.7 % are right." in text
+    assert "that takes at least 35 test answers of that class." in text
     assert "Nothing yet" not in text
 
 

@@ -133,7 +133,7 @@ def test_likely_wrong_labels_are_cells(facts: ReportFacts) -> None:
     issue = LabelIssue("a text", "a.csv:1", "train", "cat: absent", "cat: present", 0.9, 0.1, 0.8)
     judged = dataclasses.replace(facts, label_issues=LabelIssues([issue], 1, 32, "By folds.", precision=0.8))
     page = part(judged, "errors")
-    assert "Of 32 labels that images have or lack, 1 may well be wrong." in page.text
+    assert "1 of 32 labels that images have or lack looks wrong." in page.text
     assert "labelled cat: absent" in page.text
     assert "the other of present and absent" in page.text
 

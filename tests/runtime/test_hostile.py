@@ -108,7 +108,7 @@ def test_a_file_cut_short_or_damaged_is_refused_at_every_place():
         ("format", "2", "no model that Pellucid exported"),
         ("format", "3", "no model that Pellucid exported"),
         ("classes", '["a"]', "of 1 classes"),
-        ("classes", '["a", "a"]', "stands twice"),
+        ("classes", '["a", "a"]', "is there twice"),
         (
             "preprocessing",
             '{"height": 9, "width": 8, "channels": 1, "low": 0, "high": 255}',

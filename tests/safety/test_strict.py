@@ -61,8 +61,8 @@ def test_reads_whatever_json_writes(document):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b'{"a": 1, "a": 2}', "the key 'a' stands twice"),
-        (b'{"b": [{"a": 1, "c": 0, "a": 1}]}', "the key 'a' stands twice"),
+        (b'{"a": 1, "a": 2}', "the key 'a' is there twice"),
+        (b'{"b": [{"a": 1, "c": 0, "a": 1}]}', "the key 'a' is there twice"),
         (b"[NaN]", "NaN is not a number"),
         (b"[-Infinity]", "-Infinity is not a number"),
         (b"[1e999]", "1e999 is too large"),
@@ -205,7 +205,7 @@ def test_what_is_shown_of_a_value_is_short():
         Text(45).read("it", "a" * 46)
     with refused(f"it: {'k' * 40}:  is no whole number"):
         Object(Whole()).read("it", {"k" * 41: ""})
-    with refused(f"the key '{'k' * 40}' stands twice"):
+    with refused(f"the key '{'k' * 40}' is there twice"):
         parse(b'{"%s":1,"%s":2}' % (b"k" * 41, b"k" * 41))
 
 

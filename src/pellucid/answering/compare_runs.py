@@ -315,8 +315,8 @@ def _chosen(
         kept = asked
         warnings.append(
             Sentence(
-                "warning: every {noun} is among what these runs learned from ({parts}), so that both "
-                "scores flatter; give data that neither has seen",
+                "warning: these runs learned from every {noun} ({parts}), so both scores are too good; give "
+                "data that neither has seen",
                 noun,
                 join("; ", parts),
             )
@@ -325,7 +325,7 @@ def _chosen(
         warnings.append(
             Sentence(
                 "{place} has {noun}s that a run learned from ({parts}); they are left out, "
-                "since answers about them flatter.",
+                "since scores on them would be too good.",
                 listing.place,
                 noun,
                 join("; ", parts),

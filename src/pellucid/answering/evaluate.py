@@ -387,7 +387,7 @@ def _is_own_data(run: Path, place: str, rows: int, noun: str) -> list[str]:
         return []
     return [
         Sentence(
-            "warning: {run} was trained on {place} itself, so these scores flatter it; give data that "
+            "warning: {run} was trained on {place} itself, so these scores are too good; give data that "
             "it has not seen, or see its report for the test",
             run,
             place,
@@ -410,7 +410,7 @@ def _known_from_training(run: Path, place: str, rows: int, noun: str) -> list[st
     return [
         Sentence(
             "warning: {known:,} of the {tested:,} test {noun}s of {folder} {has} a copy or a "
-            "relative in its training or validation, so these scores flatter it; see its report for "
+            "relative in its training or validation, so these scores are too good; see its report for "
             "the score of "
             "the others",
             headline.known,

@@ -323,7 +323,7 @@ def _validation_facts(model: Model) -> dict[str, str]:
     found, detector, held_out = dict[str, str](), model.detector, model.held_out
     if detector is not None:
         found["unlike the training data"] = Sentence(
-            "said of each input as a number from 0 to 1, the share of "
+            "given for each input as a number from 0 to 1, the share of "
             "{examples:,} validation examples that look less foreign; what lies above "
             "{threshold:g} deserves doubt, as do {rate:g} % of inputs like the "
             "training data",
@@ -334,7 +334,7 @@ def _validation_facts(model: Model) -> dict[str, str]:
     if held_out is not None:
         of_test = "" if held_out.test is None else Sentence(" and {test:,} test examples", len(held_out.test))
         found["held-out answers"] = Sentence(
-            "labels of {held_out:,} validation examples{of_test} and what the model said of them, for "
+            "labels of {held_out:,} validation examples{of_test} and the model's answers to them, for "
             "the thresholds of --max-error and --sets; none of the inputs",
             len(held_out),
             of_test,

@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
         "--class",
         dest="class_name",
         metavar="NAME",
-        help="Class or label that loss and explanations are about, or class that an autoencoder opens the "
+        help="Class or label to explain, or class that an autoencoder opens the "
         "image as; default: the most probable one",
     )
     add_table_flags(parser, ("input_column", "encoding", "delimiter", "quote"))

@@ -320,8 +320,8 @@ def _copy_sentences(check: Check) -> list[str]:
     if check.leaked:
         sentences.append(
             Sentence(
-                "Test {nouns} that also stand in train or validation flatter the score, which is therefore "
-                "also given without them: {leaked:,}, for instance {leaked2}.",
+                "Test {nouns} that are also in train or validation make the score too good, so it is also "
+                "given without them: {leaked:,}, for instance {leaked2}.",
                 nouns,
                 len(check.leaked),
                 some(check.leaked),
@@ -527,9 +527,9 @@ def _warnings(
     if torn:
         warnings.append(
             Sentence(
-                "{torn} {word} in more than one of your splits, so that scores may flatter: {torn2}.",
+                "{torn} {word} in more than one of your splits, so scores may be too good: {torn2}.",
                 count_of(len(torn), "group"),
-                "stands" if len(torn) == 1 else "stand",
+                "is" if len(torn) == 1 else "are",
                 some_quoted(torn),
             )
         )

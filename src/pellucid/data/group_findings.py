@@ -38,13 +38,13 @@ class GroupFindings:
             ", ", [Sentence("{count:,} in {part}", count, part) for part, count in self.counts.items()]
         )
         matter: str = Sentence(
-            "; {noun}s of one group are alike, so that intervals of test scores are by groups", noun
+            "; intervals of test scores are over groups, since grouped {noun}s resemble each other", noun
         )
         matter = matter if self.matter else ""
         sentences: list[str] = [
             Sentence("Groups: {listed}{matter}.", listed, matter)
             if self.are_given
-            else Sentence("Siblings and copies counted as one: {listed}{matter}.", listed, matter)
+            else Sentence("After merging siblings and copies: {listed}{matter}.", listed, matter)
         ]
         if several := join(
             ", ",
@@ -53,23 +53,22 @@ class GroupFindings:
                 for part, each in self.shared.items()
             ],
         ):
-            sentences.append(Sentence("Of these are sets of two or more: {several}.", several))
+            sentences.append(Sentence("Groups of two or more: {several}.", several))
         if self.are_few:
             sentences.append(
                 Sentence(
-                    "The test split has only {counts}, which says little about "
-                    "others; give more groups if there are any.",
+                    "The test split has only {counts}, too few to represent others; "
+                    "give more groups if there are any.",
                     count_of(self.counts[TEST], "group"),
                 )
             )
         if self.thin:
             sentences.append(
                 Sentence(
-                    "Training has one or two groups of {thin}, so that what is "
-                    "learned of {word} may be the groups and not the class: "
-                    "{thin2}.",
+                    "Training has only one or two groups of {thin}, so the model may learn "
+                    "the groups instead of the {word}: {thin2}.",
                     count_of(len(self.thin), "class"),
-                    "it" if len(self.thin) == 1 else "them",
+                    "class" if len(self.thin) == 1 else "classes",
                     some_quoted(self.thin, 5),
                 )
             )

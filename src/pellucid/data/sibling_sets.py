@@ -164,7 +164,7 @@ def joined(
             notes.append(
                 Sentence(
                     "The rule for {replace} would join {largest:,} examples into one set, which "
-                    "is more than a split can take; it was not followed there, so that scores may flatter.",
+                    "is more than a split can take; it was not followed there, so scores may be too good.",
                     rule.replace("_", " "),
                     largest,
                 )

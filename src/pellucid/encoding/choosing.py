@@ -175,7 +175,7 @@ def _chosen(sample: Sample, settings: Settings) -> tuple[str, str, Survey | None
     if script.in_long_words > _MOST_IN_LONG_WORDS:
         tokens = BYTE if is_small else SUB_WORDS
         why = Sentence(
-            "{in_long_words} of their characters stand in strings of more than",
+            "{in_long_words} of their characters are in strings of more than",
             _percent(script.in_long_words),
         )
         return (

@@ -206,7 +206,7 @@ def tokens_of(merges: Merges) -> tuple[bytes, ...]:
     tokens = [bytes([byte]) for byte in range(BYTES)]
     known = set(tokens)
     if len(set(merges)) != len(merges):
-        raise ValueError("merges: one of them stands twice")
+        raise ValueError("merges: one of them is there twice")
     for first, second in merges:
         if not (0 <= first < len(tokens) and 0 <= second < len(tokens)):
             raise ValueError(

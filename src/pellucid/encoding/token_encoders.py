@@ -95,7 +95,7 @@ class TokenEncoder(Encoder):
         if self.merges and self.tokens != SUB_WORDS:
             raise ValueError(Sentence("merges: {tokens} have none", self.tokens))
         if len(set(self.entries)) != len(self.entries):
-            raise ValueError("entries: one of them stands twice")
+            raise ValueError("entries: one of them is there twice")
         self._require_size()
 
     @cached_property
@@ -232,7 +232,7 @@ class WordPieceEncoder(Encoder):
     def __post_init__(self) -> None:
         _PIECE_FIELDS["length"].read("length", self.length)
         if len(set(self.entries)) != len(self.entries):
-            raise ValueError("entries: one of them stands twice")
+            raise ValueError("entries: one of them is there twice")
         for mark, belongs in ((START, True), (END, True), (FILLER, False), (STRANGER, False)):
             if (mark in self.entries) != belongs:
                 raise ValueError(

@@ -50,7 +50,7 @@ def read_vectors(path: str, words: Sequence[str]) -> Vectors:
     places = found.words
     if not len(places):
         raise DataError(
-            "{path}: none of the {words} words of the training texts stands in it; "
+            "{path}: none of the {words} words of the training texts is in it; "
             "take vectors of the language of the texts",
             path,
             len(words),

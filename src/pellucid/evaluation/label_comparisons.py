@@ -184,7 +184,7 @@ def precision_p_value(
 def rank_labels(metric: Metric | None, labels: Labels, outputs: Outputs, seed: int) -> ModelComparison:
     """Compare models of several labels by a metric.
 
-    Without one by log loss; then a lead is practically nothing only where that in micro-F1 is, too. Decisions
+    Without one by log loss; then a lead is negligible only where that in micro-F1 is, too. Decisions
     are by thresholds that other examples chose.
     """
     decisions = _decisions(labels, outputs, seed)

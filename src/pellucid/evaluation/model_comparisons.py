@@ -67,9 +67,9 @@ class ModelComparison(NamedTuple):
     gain: Callable[[str], str]  # by how much the best is ahead of the named model, in words
     # scores of the best and of the named model on the examples that judged both
     pair: Callable[[str], tuple[float, float]]
-    lead: Callable[[str], float]  # of the best over the named model; up to 1 it is practically nothing
-    nothing: str  # what is practically nothing, in words
-    # whether the best is ahead of the named model by more than practically nothing in what decides alone
+    lead: Callable[[str], float]  # of the best over the named model; up to 1 it is negligible
+    nothing: str  # what is negligible, in words
+    # whether the best is ahead of the named model by more than a negligible margin in what decides alone
     is_gain: Callable[[str], bool]
     # the score beside it in which the best is behind the named model, in words; "" for none
     loses: Callable[[str], str]
@@ -90,7 +90,7 @@ class ModelComparison(NamedTuple):
 def rank_classes(metric: Metric | None, labels: Labels, outputs: Outputs, seed: int) -> ModelComparison:
     """Compare models of classes by a metric.
 
-    Without one by log loss; then a lead is practically nothing only where that in accuracy is, too.
+    Without one by log loss; then a lead is negligible only where that in accuracy is, too.
     """
     codes = labels.values
     if metric is not None and is_of_wholes(metric):
@@ -151,7 +151,7 @@ def by_log_loss(
 
 
 def _lead_of_loss(of_best: float, other: float) -> float:
-    """Lead in log loss, in leads that are practically nothing."""
+    """Lead in log loss, in leads that are just negligible."""
     return (other - of_best) / (PRACTICALLY_NOTHING * (of_best + ADDED["log_loss"]))
 
 

@@ -28,7 +28,7 @@ class Recommendation(NamedTuple):
     name: str  # of the model
     reason: str  # one or two sentences with the figures
     # the model with which its cost is compared: the best of the simpler ones, or the best of all where
-    # that one is ahead by practically nothing; `None` without any
+    # that one is ahead by a negligible margin; `None` without any
     rival: str | None = None
 
 
@@ -43,10 +43,10 @@ def recommend(
     """Recommend a model and say why.
 
     Taken is the model of the least expected log loss, or the best by the metric that was asked for. A simpler
-    one is taken only where it is behind by practically nothing: 2 % of the log loss (with 0.01 added) and 0.3
+    one is taken only where it is behind by a negligible margin: 2 % of the log loss (with 0.01 added) and 0.3
     points of accuracy, of several labels micro-F1, or 0.3 points of the metric; never because few examples
     cannot prove a difference. Decisions about several labels are by thresholds that other examples chose.
-    An average of several models is taken only where it gains more than practically nothing over the best of
+    An average of several models is taken only where it gains more than a negligible margin over the best of
     the others, and has no fewer right answers; where shares of right answers decide, no more log loss.
 
     `majority` is taken only where nothing is expected to be better: where it is the best itself, or where the
@@ -100,7 +100,8 @@ def _without_a_vain_average(
     first, second = figures(*found.pair(name))
     score = Sentence("{words} {first}", found.metric.words, first)
     more = Sentence(
-        "An average of models gains practically nothing: {score} against {second} of {name} alone.",
+        "An average of models is ahead by a negligible margin only: {score} against {second} of "
+        "{name} alone.",
         score,
         second,
         name,
@@ -121,7 +122,7 @@ def _without_a_comparison(names: list[str], examples: int) -> Recommendation | N
     if not names:
         raise ValueError("models: none to choose from; at least one is needed")
     if len(names) == 1:
-        return Recommendation(names[0], Sentence("{names} is the only model that was trained.", names[0]))
+        return Recommendation(names[0], Sentence("{names} is the only model to choose from.", names[0]))
     if examples == 0:
         name = next((name for name in names if name in NEURAL), names[-1])
         return Recommendation(
@@ -135,7 +136,7 @@ def _without_a_comparison(names: list[str], examples: int) -> Recommendation | N
 
 
 def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], noun: str) -> Recommendation:
-    """The best model, or a simpler one that is behind by practically nothing, or the dummy."""
+    """The best model, or a simpler one that is behind by a negligible margin, or the dummy."""
     best, names, words = found.best, list(found.scores), found.metric.words
     dummy = next((name for name in names if name in DUMMIES), None)
     if dummy is not None and (best == dummy or _is_chance(found, dummy)):
@@ -152,11 +153,11 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
             Sentence("{words} {best}", words, figure(found.pair(best)[0])),
             _examples(found, best, noun),
         )
-        apart = "no other model" if dummy is None else Sentence("no other model except {dummy}", dummy)
+        apart = "no other model" if dummy is None else Sentence("of the others only {dummy}", dummy)
         return Recommendation(
             best,
             Sentence(
-                "{best} is the best on {examples}, with {score}, and {apart} is simpler.",
+                "{best} is the best on {examples}, with {score}; {apart} is simpler.",
                 best,
                 examples,
                 score,
@@ -173,8 +174,8 @@ def _decide(found: ModelComparison, equally_simple: Sequence[Sequence[str]], nou
             name,
             Sentence(
                 "On {found}, {best} scored best, {score} "
-                "against {second}, but that lead is practically nothing ({nothing}); {name} is "
-                "the simpler model.",
+                "against {second}, but by a negligible margin ({nothing}); {name} is the simpler "
+                "model.",
                 _examples(found, name, noun),
                 best,
                 score,

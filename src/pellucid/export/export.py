@@ -145,7 +145,7 @@ def require_place(out: Path, ending: str) -> None:
             ending,
         )
     if out.is_dir():
-        raise StorageError("{out}: a folder stands there; choose another --out", out)
+        raise StorageError("{out}: is a folder; choose another --out", out)
     if not out.absolute().parent.is_dir():
         raise StorageError("{out}: its folder does not exist; create it first", out)
 

@@ -116,7 +116,7 @@ def generalisation_gap(course: Course) -> Finding | None:
         course.remedy(
             "More training examples help most; then augmentation, dropout, more weight decay or a smaller "
             "network. The scores in this report are of examples that it has not seen, so they are not "
-            "flattered."
+            "inflated."
         ),
         Sentence(
             "Found where train ends ahead of validation by {WIDE_GAP:.0f} points of accuracy (of numbers "
@@ -464,12 +464,11 @@ def suspicious_labels(course: Course) -> Finding | None:
         "suspicious-labels",
         "Many labels look wrong.",
         Sentence(
-            "Of {examined:,} labels that were judged by models that had not seen the example, "
-            "{label_issues:,} ({share:.1f} %) may well be wrong, and about "
-            "{label_precision:.0f} % of these are expected to be wrong. The models agree with "
-            "{agreement:.0f} % of all labels.",
-            course.examined,
+            "To models that had not seen the example, {label_issues:,} of {examined:,} labels "
+            "({share:.1f} %) look wrong; an estimated {label_precision:.0f} % of these are. The models "
+            "agree with {agreement:.0f} % of all labels.",
             course.label_issues,
+            course.examined,
             100 * share,
             100 * course.label_precision,
             100 * agreement,

@@ -64,7 +64,7 @@ def with_average(
 ) -> list[Candidate]:
     """Put an average behind the models, the least simple of all, where one loses less than each of them.
 
-    Whether it is recommended is another question: it then has to gain more than practically nothing.
+    Whether it is recommended is another question: it then has to gain more than a negligible margin.
 
     `candidates` are at their temperatures, with detectors and held-out answers.
     """
@@ -197,7 +197,7 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
     reserve_for_conclusion(context, candidates)
     asked = most_detector_examples(len(dataset.train), len(dataset.validation))
     seconds = asked * sum(each.answer_seconds for each in candidates)
-    if context.affords(seconds, "Detection of unfamiliar inputs was left out: there was no time for it."):
+    if context.affords(seconds, "Detection of unfamiliar inputs: skipped, out of time."):
         done = "fitted the novelty (out-of-distribution) detector"
         with stages.stage("fitting the novelty detector", done):
             candidates = with_detectors(candidates, folds.learning, settings.seed)
@@ -217,7 +217,7 @@ def conclude(learned: Learned, check: Check, folds: Folds, context: RunContext) 
     curve = None
     is_drawn = has_curve(settings) and (network is not None or has_baselines(settings, dataset))
     half = max(each.train_seconds for each in candidates) / 2  # about what the parts take
-    if is_drawn and context.affords(half, "The learning curve is left out: there was no time for it."):
+    if is_drawn and context.affords(half, "Learning curve: skipped, out of time."):
         curve = draw_curve(candidates, recommendation.name, network, folds, settings, stages)
     candidates = with_time_for_test(candidates, recommendation.name, context)
     tested, novelty = _tested(candidates, context)
@@ -300,7 +300,7 @@ def _tested(
     once = sum(1e-3 * each.milliseconds for each in tested.values())
     if not context.affords(
         once * most_synthetic_outliers(len(dataset.test)),
-        "The detectors are not tried on synthetic outliers: there was no time for it.",
+        "Trying the detectors on synthetic outliers: skipped, out of time.",
     ):
         return tested, {}
     return tested, judge_detectors(candidates, tested, dataset, context.settings)
@@ -323,7 +323,7 @@ def with_time_for_test(
     for each in sorted(kept, key=lambda each: -each.answer_seconds):
         if each.name in needed:
             continue
-        sentence = Sentence("{name} is left out: there was no time to test it.", each.name)
+        sentence = Sentence("{name}: skipped, no time left to test it.", each.name)
         if not context.affords(conclusion_seconds(context, kept, slowed=slowed), sentence):
             kept = [other for other in kept if other is not each and each.name not in _members(other)]
     return kept
@@ -352,7 +352,7 @@ def _label_issues(
         fits = max(0, int(context.time.left() / (FOLDS_OF_FEW * seconds)))
         most = context.journal.decided("labels_judged", lambda: fits)
         if most < min(_FEWEST_JUDGED, len(dataset.train)):
-            context.leave_out("The labels of the training examples are not judged: there was no time for it.")
+            context.leave_out("Checking the labels of the training examples: skipped, out of time.")
             most = 0
     best = next(each for each in candidates if each.name == recommended)
     return judge_labels(best, tested[recommended].answers, candidates, context, most)

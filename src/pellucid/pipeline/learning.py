@@ -146,9 +146,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
             stages.fitted(built[-1].candidates)
         has_others = any(each.features for each in baselines) and settings.model == "auto"
         seconds = least_of_network(planned.folds, context) if time.is_limited else 0.0
-        sentence = Sentence(
-            "The network is left out: there was no time for it within {time_limit}.", settings.time_limit
-        )
+        sentence = Sentence("The network: skipped, out of time (limit {time_limit}).", settings.time_limit)
         if has_others and planned.continual is None and not context.affords(seconds, sentence):
             planned = dataclasses.replace(planned, learner=None, network=None)
         network, neural = _train_neural(planned, backbones, context)
@@ -190,7 +188,7 @@ def _train_classical(
         if found is None:
             context.leave_out(
                 Sentence(
-                    "{name} is left out: there was no time for it within {time_limit}.",
+                    "{name}: skipped, out of time (limit {time_limit}).",
                     name,
                     settings.time_limit,
                 )

@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input-column", help="column of a table that holds the inputs")
     parser.add_argument("--encoding", help="encoding of tables and texts")
     parser.add_argument("--delimiter", help="what separates the fields of a table")
-    parser.add_argument("--quote", help="what stands around fields of a table")
+    parser.add_argument("--quote", help="quotes around fields of a table")
     parser.add_argument("--threads", type=int, help="threads of onnxruntime")
     return parser
 

@@ -255,7 +255,7 @@ class Metadata:
             "classes", _parsed(found, "classes")
         )
         if len(set(classes)) != len(classes):
-            raise ValueError("classes: one of them stands twice")
+            raise ValueError("classes: one of them is there twice")
         rows, target = Whole(1, MOST_ROWS), target_of_file(named, len(classes))
         return cls(
             **read,

@@ -37,7 +37,7 @@ def parse(content: bytes) -> Any:
 
     The caller bounds its length.
 
-    Raises: `ValueError` if it is not JSON, a key stands twice, a number is not finite, a text is not Unicode,
+    Raises: `ValueError` if it is not JSON, two keys are equal, a number is not finite, a text is not Unicode,
     or it is nested too deeply.
     """
     require_bounded(content)
@@ -116,7 +116,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for key, value in pairs:
         if key in document:
-            raise ValueError(Sentence("the key {key!r} stands twice", key[:40]))
+            raise ValueError(Sentence("the key {key!r} is there twice", key[:40]))
         document[key] = value
     return document
 

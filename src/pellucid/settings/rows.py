@@ -517,7 +517,7 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         if found.setdefault(name, value) != value:
             raise ValueError(
                 Sentence(
-                    "{name!r} stands twice, with {found!r} and {value!r}; leave one out",
+                    "{name!r} is there twice, with {found!r} and {value!r}; leave one out",
                     name,
                     found[name],
                     value,

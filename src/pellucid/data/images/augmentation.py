@@ -274,22 +274,21 @@ class VariationProbe:
         """Verdict on the variation, for people."""
         if not self.can_tell:
             return Sentence(
-                "{name} is left out: the nearest neighbours among {examples:,} training images "
-                "cannot tell whether it keeps the number",
+                "{name} off: too little is known to say whether it changes the number "
+                "(checked on {examples:,} training images)",
                 self.name,
                 self.examples,
             )
-        verdict = "keeps" if self.keeps_number else "changes"
-        return Sentence(
-            "{name} {verdict} the number: the nearest neighbour of {examples:,} training images "
-            "errs by {plain_error:.4g} (root mean square), with such copies of them by "
-            "{joint_error:.4g}",
-            self.name,
-            verdict,
+        checked = Sentence(
+            "checked on {examples:,} training images, whose nearest neighbours err by {plain_error:.4g} "
+            "(root mean square), with such copies among them by {joint_error:.4g}",
             self.examples,
             self.plain_error**0.5,
             self.joint_error**0.5,
         )
+        if self.keeps_number:
+            return Sentence("{name} on: it does not change the number ({checked})", self.name, checked)
+        return Sentence("{name} off: it may change the number ({checked})", self.name, checked)
 
 
 def probe_variations(

@@ -235,7 +235,7 @@ def joined_columns_of(value: object) -> tuple[str, ...]:
         if not isinstance(name, str) or not 0 < len(name) <= _LONGEST or "," in name or name != name.strip():
             raise ValueError("joined_columns: not every one is a name of a column")
     if len(set(value)) < len(value):
-        raise ValueError("joined_columns: a name stands twice")
+        raise ValueError("joined_columns: a name is there twice")
     return tuple(value)
 
 

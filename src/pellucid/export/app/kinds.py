@@ -41,7 +41,7 @@ def refusal_of_texts(model: Model) -> str:
         whose = (
             "its layers are of a kind"
             if isinstance(model, TextModel)
-            else Sentence("it stands on {below}", below)
+            else Sentence("it is built on {below}", below)
         )
         return Sentence("pages do not compute {name}, since {whose} that they lack", model.name, whose)
     return ""

@@ -161,7 +161,7 @@ def checked_values(name: str, values: Sequence[Any], given: Mapping[str, Any]) -
     fit = tuple(getattr(Settings.from_mapping({name: value}, f"--vary {name}"), name) for value in values)
     for place, value in enumerate(fit):
         if value in fit[:place]:
-            raise UsageError("--vary {name}: {shown} stands there twice; leave one out", name, shown(value))
+            raise UsageError("--vary {name}: {shown} is there twice; leave one out", name, shown(value))
     if len(fit) < 2:
         raise UsageError(
             "--vary {name}: has one value only; give two or more, or fix it with {flag}",

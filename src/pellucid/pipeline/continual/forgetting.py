@@ -293,7 +293,7 @@ def continual_sentences(found: Mapping[str, Any]) -> list[str]:
         lines.append(
             Sentence(
                 "warning: the network had learned from {seen:,} of the new test examples and "
-                "{seen2:,} of the new validation examples before, which flatters it; see the report",
+                "{seen2:,} of the new validation examples before, so its scores are too good; see the report",
                 seen["test"],
                 seen["validation"],
             )

@@ -259,7 +259,7 @@ def sentences(continual: ContinualTraining, dataset: Dataset, settings: Settings
             )
         )
     else:
-        why = "all of them stand in the new data" if continual.at_hand else ""
+        why = "the new data has all of them" if continual.at_hand else ""
         if settings.rehearse is False:
             why = "as --no-rehearse asks"
         lines.append(

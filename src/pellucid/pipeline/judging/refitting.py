@@ -336,7 +336,7 @@ def _judge_in_time(
         else:
             context.leave_out(
                 Sentence(
-                    "{name} is left out: there was no time to judge it on a fold within {time_limit}.",
+                    "{name}: skipped, no time left to judge it on a fold (limit {time_limit}).",
                     each.name,
                     settings.time_limit,
                 )

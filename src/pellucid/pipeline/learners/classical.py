@@ -336,7 +336,7 @@ def on_network(dataset: Dataset, network: Candidate, context: RunContext) -> lis
         if found is None:
             context.leave_out(
                 Sentence(
-                    "{name} is left out: there was no time for it within {time_limit}.",
+                    "{name}: skipped, out of time (limit {time_limit}).",
                     name,
                     settings.time_limit,
                 )

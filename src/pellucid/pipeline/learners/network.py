@@ -321,8 +321,8 @@ class NetworkLearner:
             steps = epochs * found.recipe.total_steps // found.recipe.epochs
             recipe = dataclasses.replace(found.recipe, epochs=epochs, total_steps=steps, frozen_from=None)
             reason = Sentence(
-                "{few} half the width fit into the time: single convolutions and a dense layer stand in the "
-                "place of its blocks, and it sees the examples more often.",
+                "{few} half the width fit into the time: single convolutions and a dense layer replace its "
+                "blocks, and it sees the examples more often.",
                 few,
             )
             reasons = (*found.reasons, reason)
