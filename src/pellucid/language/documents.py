@@ -17,7 +17,9 @@ def with_sentences(document: Mapping[str, Any]) -> dict[str, Any]:
 
     Sentences without values, which are templates themselves, are not listed.
     """
-    found = {str(each): _coded(each) for each in _sentences_in(document) if each.values and _fits_json(each)}
+    found = {
+        str(each): _as_json(each) for each in _sentences_in(document) if each.values and _fits_json(each)
+    }
     return {**document, "templates": found} if found else {**document}
 
 
@@ -65,17 +67,13 @@ def _fits_json(sentence: Sentence) -> bool:
     )
 
 
-def _coded(sentence: Sentence) -> dict[str, Any]:
-    code = codes().get(message_of(sentence.template))
-    return ({} if code is None else {"code": code}) | _as_json(sentence)
-
-
 def _as_json(sentence: Sentence) -> dict[str, Any]:
     values = {
         name: _as_json(value) if isinstance(value, Sentence) else value
         for name, value in sentence.values.items()
     }
-    return {"template": sentence.template, "values": values}
+    code = codes().get(message_of(sentence.template))
+    return {**({} if code is None else {"code": code}), "template": sentence.template, "values": values}
 
 
 def _from_json(text: str, document: Any) -> Sentence:
