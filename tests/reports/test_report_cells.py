@@ -126,7 +126,7 @@ def test_label_issues_come_with_what_is_expected_of_them_both_probabilities_spli
     first = digit_facts.label_issues.shown[0]
     assert "23 of 1,797 labels look wrong." in page.text
     assert "An estimated 19 of them are wrong; the others are unusual images" in page.text
-    assert "Every example was judged by a model that never saw it." in page.text
+    assert "cnn judged the images kept from training, none of which it had learnt from." in page.text
     said = [" ".join(probability(each).split()) for each in (first.probability_of_label, first.probability)]
     assert (
         f"labelled {first.label} {said[0]} looks like {first.suggested} {said[1]} test: {first.source}"
