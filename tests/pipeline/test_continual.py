@@ -149,7 +149,7 @@ def test_words_about_why_nothing_is_rehearsed():
     every = [f"digit {digit}" for digit in OLD] * 10
     assert said_of(gone, every) == ["No old images are rehearsed: old.npz is gone."]
     here = dataclasses.replace(continual, earlier=[Earlier("old.npz", prepare_old())])
-    assert said_of(here, every) == ["No old images are rehearsed: all of them stand in the new data."]
+    assert said_of(here, every) == ["No old images are rehearsed: the new data has all of them."]
     forbidden = dataclasses.replace(SETTINGS, rehearse=False)
     assert said_of(here, every, forbidden) == ["No old images are rehearsed: as --no-rehearse asks."]
 
