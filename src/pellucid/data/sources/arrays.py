@@ -16,7 +16,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, BinaryIO, NamedTuple, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Shaped
@@ -357,7 +357,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> _Mem
         return _header(file, info.file_size, info.filename, place)
 
 
-def _header(opened: IO[bytes], size: int, filename: str, place: str) -> _Member:
+def _header(opened: Any, size: int, filename: str, place: str) -> _Member:
     """Header of an array at the front of a file, compared with the size of the file."""
     name = quoted(filename)
     try:
