@@ -42,7 +42,7 @@ def test_metrics_have_the_keys_of_the_contract(run):
     assert list(metrics) == [
         "format", "task", "seed", "classes", "data", "recommended", "reason", "models", "comparisons",
         "contradiction", "disagreement", "giveaways", "learning_curve", "label_issues", "findings",
-        "judged_on_folds", "folds", "headline",
+        "judged_on_folds", "folds", "headline", "templates",
     ]  # fmt: skip
     assert metrics["data"].keys() == {
         "train", "validation", "test", "skipped", "duplicates", "near_duplicates", "leaked", "siblings",
