@@ -10,7 +10,8 @@ from markupsafe import Markup
 from pellucid.language.catalogue import CHINESE, ENGLISH
 from pellucid.language.sentence import Sentence
 from pellucid.pages import translation
-from pellucid.pages.translation import PageEnvironment, joined_up
+from pellucid.pages.joints import joined_up
+from pellucid.pages.translation import PageEnvironment
 
 FORMS = {
     "Seen {count} times in {place}": "在{place}见过{count}次",

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -355,7 +356,14 @@ def advice_about_neighbours(threads: int) -> Iterator[None]:
     }:
         frame = frame.f_back
     # While it trains, not after it: what is slow for this reason is stopped and started anew.
-    timer = threading.Timer(_LONG, _advise, (cores.look(), frame.f_code.co_filename, frame.f_lineno))
+    with _after(_LONG, partial(_advise, cores.look(), frame.f_code.co_filename, frame.f_lineno)):
+        yield
+
+
+@contextlib.contextmanager
+def _after(seconds: float, call: Callable[[], object]) -> Iterator[None]:
+    """Call a function in a thread of its own once what is within has taken so long."""
+    timer = threading.Timer(seconds, call)
     timer.daemon = True
     timer.start()
     try:
@@ -412,13 +420,8 @@ class FitProgress:
         if self._stages is None:
             yield
             return
-        timer = threading.Timer(_SILENT, self._begin)
-        timer.daemon = True
-        timer.start()
-        try:
+        with _after(_SILENT, self._begin):
             yield
-        finally:
-            timer.cancel()
 
     @contextlib.contextmanager
     def stage(self, words: str, done: str) -> Iterator[None]:

@@ -20,42 +20,19 @@ from markupsafe import Markup
 
 from pellucid.language.catalogue import ENGLISH, form_of, language, translated
 from pellucid.language.sentence import Sentence
+from pellucid.pages.joints import FULL, HAN, INLINE, KEPT, POINT, TAG, TIGHT, WIDE, joined_up
 
 _TOKEN = re.compile(
     r"<!--.*?-->|<(script|style)\b[^>]*>.*?</\1>|</?[a-zA-Z\U000f0000-\U000ffffd][^>]*>|<![^>]*>|[^<]+|<",
     re.DOTALL,
 )
-_TAG = re.compile("<(/?)([a-zA-Z][\\w-]*|[\U000f0000-\U000ffffd])")
 _TAG_NAME = re.compile(r"</?([a-zA-Z][\w-]*)")
-INLINE = frozenset(
-    {
-        "a",
-        "abbr",
-        "b",
-        "bdi",
-        "br",
-        "button",
-        "code",
-        "dfn",
-        "em",
-        "i",
-        "kbd",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "sup",
-        "var",
-    }
-)
 _VOID = frozenset({"br", "img", "input", "link", "meta", "hr", "wbr"})
-_KEPT = re.compile(r'^<(?:bdi|code|pre|kbd|samp)\b|\bclass="(?:[^"]* )?foreign(?: [^"]*)?"|\btranslate="no"')
 ATTRIBUTE = re.compile(r'\b(aria-label|title|alt|placeholder|data-title|data-label)="([^"]*)"')
 # The name of an element whose content stays as it is.
 _NAMED = re.compile(r'\b(aria-label)="([^"]*)"')
 _SAID = re.compile(r'\btr\(\s*("(?:[^"\\]|\\.)*")')
 _PROGRAM = re.compile('<script(?: type="module")?>')  # and no data
-_DRAWN = frozenset({"svg", "rect", "line", "circle", "path", "use"})  # marks beside a name
 _LETTERS = re.compile("[A-Za-z]{2}")
 _LANG = re.compile(r'^(<html\b[^>]*\blang=")en(")')
 
@@ -64,32 +41,21 @@ _LANG = re.compile(r'^(<html\b[^>]*\blang=")en(")')
 _ELEMENT = 0xF0000
 _FIELD = 0xF4000
 _SILENT = 0xF8000
-_JOINT = 0xFFFF0
 _MARK = "[\U000f0000-\U000f7fff]"
 _MARKS = re.compile(_MARK)
 _SILENT_MARKS = re.compile("[\U000f8000-\U000fffef]")
 _NODE_MARKS = re.compile("([\U000f4000-\U000fffef])")
 _SEPARATED = "<hr {}>"
 _SEPARATED_MARK = re.compile("<hr ([\U000f4000-\U000fffef])>")
-# Where a value meets Chinese, a page decides by what both show: whether there is a space (none is given, or
-# one), and how wide punctuation is.
-_TIGHT = chr(_JOINT)
-_WIDE = chr(_JOINT + 1)
-_POINT = chr(_JOINT + 2)
-_POINTS = {",": "\uff0c", ";": "\uff1b", ".": "\u3002", ":": "\uff1a", "(": "\uff08", ")": "\uff09"}
-_FULL = "[\u3000-\u9fff\uff00-\uffef]"
-_SPACES_BEFORE = re.compile(f"({_FULL})( *)(?={_MARK})")
-_SPACES_BEHIND = re.compile(f"({_MARK})( *)(?={_FULL})")
+_SPACES_BEFORE = re.compile(f"({FULL})( *)(?={_MARK})")
+_SPACES_BEHIND = re.compile(f"({_MARK})( *)(?={FULL})")
 _BETWEEN = re.compile(rf"({_MARK}) +(?=\(?{_MARK})")
 _POINT_BETWEEN = re.compile(f"({_MARK})(?=[,;.:] {_MARK})")
 _POINT_BEHIND = re.compile(f"({_MARK})(?=[,;.:)]+(?: |$|{_MARK}))")
 _POINT_ALONE = re.compile("^(?=[,;.:] ?$)")
 _POINT_BEFORE = re.compile(rf"(?=\({_MARK})")
-_AT_BEGINNING = re.compile(f"^ +(?={_FULL}|{_MARK})")
-_AT_END = re.compile(f"(?<={_FULL}) +$|(?<={_MARK}) +$")
-_HAN = re.compile("[\u4e00-\u9fff]")
-_PUNCTUATION = re.compile("[\u3001\u3002\uff0c\uff1a\uff1b\uff08\uff09\uff01\uff1f]")
-_NARROW = re.compile("[A-Za-z0-9%]")
+_AT_BEGINNING = re.compile(f"^ +(?={FULL}|{_MARK})")
+_AT_END = re.compile(f"(?<={FULL}) +$|(?<={_MARK}) +$")
 
 
 def messages_of_script(text: str) -> list[str]:
@@ -139,7 +105,7 @@ class PageEnvironment(Environment):
             return Sentence(template, *values)
         said = str(self.spoken(Sentence(message, *values)))
         begin, end = template[: template.index(message[0])], template[len(template.rstrip()) :]
-        return ("" if _HAN.match(said) else begin) + said + ("" if _HAN.match(said[-1:]) else end)
+        return ("" if HAN.match(said) else begin) + said + ("" if HAN.match(said[-1:]) else end)
 
     def _capitalized(self, value: Any) -> Any:
         return self.spoken(value) if isinstance(value, Sentence) else do_capitalize(value)
@@ -346,7 +312,7 @@ class _Part(NamedTuple):
 def _parts(html: str) -> Iterator[_Part]:
     for match in _TOKEN.finditer(html):
         text = match[0]
-        tag = None if match[1] else _TAG.match(text)
+        tag = None if match[1] else TAG.match(text)
         yield _Part(text, "" if tag is None else tag[2].lower(), tag is not None and bool(tag[1]))
 
 
@@ -377,7 +343,7 @@ class _Page:
     def _block_tag(self) -> str:
         part = self._parts[self._at]
         self._at += 1
-        if part.name and not part.ends and part.name not in _VOID and _KEPT.search(part.text):
+        if part.name and not part.ends and part.name not in _VOID and KEPT.search(part.text):
             return self.tag(part.text, _NAMED) + self._rest_of(part.name)
         if _SEPARATED_MARK.fullmatch(part.text):
             self._template.show(part.text, "text")
@@ -418,7 +384,7 @@ class _Page:
         self._at += 1
         if part.name in _VOID:
             return part.text
-        if _KEPT.search(part.text):
+        if KEPT.search(part.text):
             return self.tag(part.text, _NAMED) + self._rest_of(part.name)
         made = [self.tag(part.text)]
         while self._at < len(self._parts):
@@ -450,16 +416,16 @@ class _Page:
             said = escape(form.format_map(fields), quote=quotes)
             said = _SPACES_BEFORE.sub(lambda match: match[1] + _joint(match[2]), said)
             said = _SPACES_BEHIND.sub(lambda match: match[1] + _joint(match[2]), said)
-            said = _POINT_BETWEEN.sub(rf"\1{_POINT}", _BETWEEN.sub(rf"\1{_WIDE}", said))
+            said = _POINT_BETWEEN.sub(rf"\1{POINT}", _BETWEEN.sub(rf"\1{WIDE}", said))
             text = begin + said + end
         elif fields:
             text = _POINT_BEFORE.sub(
-                _POINT, _POINT_BEHIND.sub(rf"\1{_POINT}", _BETWEEN.sub(rf"\1{_WIDE}", text))
+                POINT, _POINT_BEHIND.sub(rf"\1{POINT}", _BETWEEN.sub(rf"\1{WIDE}", text))
             )
         elif self._is_part:
-            text = _POINT_ALONE.sub(_POINT, text)
+            text = _POINT_ALONE.sub(POINT, text)
         if self._is_part:
-            text = _AT_END.sub(_WIDE, _AT_BEGINNING.sub(_WIDE, text))
+            text = _AT_END.sub(WIDE, _AT_BEGINNING.sub(WIDE, text))
         return text
 
     def _message(self, text: str, inner: Sequence[str]) -> tuple[str, dict[str, str]]:
@@ -495,132 +461,4 @@ def _at(inner: Sequence[str], mark: str) -> str:
 
 
 def _joint(spaces: str) -> str:
-    return _WIDE if spaces else _TIGHT
-
-
-# What a page shows where a value meets Chinese.
-
-_PIECE = re.compile(f"(<[^>]*>|[{_TIGHT}{_WIDE}{_POINT}])")
-_QUOTED = re.compile('"([^"]*)"')
-_POINTS_OF = re.compile(r"([,;.:()]+)( ?)")
-
-
-def joined_up(page: str) -> str:
-    """A page with the spaces and the punctuation of Chinese where values meet it.
-
-    There is no space beside Chinese or its punctuation, and one beside letters and digits; beside a name, as
-    the message has it.
-    """
-    beside = _Beside(_PIECE.split(page))
-    if len(beside.pieces) > 1:
-        beside.widen()
-        beside.space()
-    return "".join(beside.pieces)
-
-
-class _Beside:
-    """Pieces of a page, every second a tag or a joint, and what lies beside them."""
-
-    def __init__(self, pieces: list[str]) -> None:
-        self.pieces = pieces
-
-    def widen(self) -> None:
-        """Give punctuation behind or before Chinese its full width; what attributes say is joined up."""
-        is_bracketed = False
-        for at in range(1, len(self.pieces), 2):
-            piece = self.pieces[at]
-            if piece == _POINT:
-                points = _POINTS_OF.match(self.pieces[at + 1])
-                assert points is not None  # by which it was marked
-                if points[1] == "(":
-                    is_wide = is_bracketed = self._is_bracketed(at)
-                else:
-                    is_wide = is_bracketed if points[1][0] == ")" else bool(re.match(_FULL, self._left(at)))
-                if is_wide:
-                    wide = "".join(map(_POINTS.__getitem__, points[1]))
-                    self.pieces[at + 1] = wide + self.pieces[at + 1][points.end() :]
-                self.pieces[at] = ""
-            elif len(piece) > 1 and any(mark in piece for mark in (_TIGHT, _WIDE, _POINT)):
-                self.pieces[at] = _QUOTED.sub(lambda match: f'"{joined_up(match[1])}"', piece)
-
-    def space(self) -> None:
-        """Write each space, or none; of several joints beside each other the first one."""
-        for at in range(1, len(self.pieces), 2):
-            if self.pieces[at] in (_TIGHT, _WIDE):
-                others = self._others(at)
-                is_wide = any(self.pieces[each] == _WIDE for each in (at, *others))
-                self.pieces[at] = _space(
-                    self._left(at), self._right(others[-1] if others else at), is_wide=is_wide
-                )
-                for each in others:
-                    self.pieces[each] = ""
-
-    def _is_bracketed(self, at: int) -> bool:
-        """Whether Chinese lies between this bracket and the next that closes."""
-        for place in range(at + 1, len(self.pieces), 2):
-            inside, end, _ = self.pieces[place].partition(")")
-            if _HAN.search(inside) or end:
-                return bool(_HAN.search(inside))
-        return False
-
-    def _others(self, at: int) -> list[int]:
-        """Places of joints behind one with nothing shown between."""
-        found = []
-        for place in range(at + 1, len(self.pieces)):
-            piece = self.pieces[place]
-            if piece in (_TIGHT, _WIDE):
-                found.append(place)
-            elif piece and not _is_inline(piece):
-                break
-        return found
-
-    def _left(self, at: int) -> str:
-        """The last character shown before a piece; none where it is of a name, or of another text."""
-        ended: list[str] = []
-        for place in range(at - 1, -1, -1):
-            piece = self.pieces[place]
-            if place % 2 == 0:
-                if piece.strip() and not any(name in ended for name in ("sub", "sup")):
-                    return "" if any(self._is_name(place, name) for name in ended) else piece.rstrip()[-1]
-            elif piece.startswith("<") and not _is_inline(piece):
-                return ""
-            elif tag := _TAG.match(piece):
-                if tag[1]:
-                    ended.append(tag[2])
-                elif tag[2] in ended:
-                    ended.remove(tag[2])
-        return ""
-
-    def _right(self, at: int, skipped: int = 0) -> str:
-        """The first character shown behind a piece, or behind so many of its characters, likewise."""
-        for place in range(at if skipped else at + 1, len(self.pieces)):
-            piece = self.pieces[place][skipped if place == at else 0 :]
-            if place % 2 == 0:
-                if piece.strip():
-                    return piece.lstrip()[0]
-            elif piece.startswith("<") and (not _is_inline(piece) or _KEPT.search(piece)):
-                return ""
-        return ""
-
-    def _is_name(self, at: int, name: str) -> bool:
-        """Whether the element that a piece lies in, of those with this name, is kept as it is."""
-        depth = 1
-        for place in range(at - 1, 0, -1):
-            if (tag := _TAG.match(self.pieces[place])) and tag[2] == name:
-                depth += 1 if tag[1] else -1
-                if not depth:
-                    return bool(_KEPT.search(self.pieces[place]))
-        return False
-
-
-def _is_inline(piece: str) -> bool:
-    tag = _TAG.match(piece)
-    return tag is not None and tag[2] in INLINE | _DRAWN
-
-
-def _space(left: str, right: str, *, is_wide: bool) -> str:
-    """The space between what is shown on both sides of a joint."""
-    if _PUNCTUATION.match(left) or _PUNCTUATION.match(right) or (_HAN.match(left) and _HAN.match(right)):
-        return ""
-    is_beside = (_HAN.match(left) and _NARROW.match(right)) or (_NARROW.match(left) and _HAN.match(right))
-    return " " if is_wide or is_beside else ""
+    return WIDE if spaces else TIGHT
