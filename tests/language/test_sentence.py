@@ -166,5 +166,9 @@ def test_a_sentence_stays_one_where_it_is_joined_or_its_values_change():
     shown = said.each_text(lambda text: text.replace("\x1b", "?"))
     assert (str(said), str(shown)) == ("1,234 of b\x1b; 3 left", "1,234 of b?; 3 left")
     assert isinstance("a: " + said, Sentence)
+    assert [*map(str, [said])] == [said]
+    assert str(said) is said
+    assert str(DataError("{place}: it is empty", "a.csv")).template == "{place}: it is empty"
+    assert type(said * 2) is str
     assert (said * True is said, said * False) == (True, "")
     assert join("; ", [said]) is said

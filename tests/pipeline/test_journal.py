@@ -6,7 +6,8 @@ import pytest
 
 from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.errors import StorageError
-from pellucid.pipeline.run.journal import Journal, RunFolder, split_rule_of
+from pellucid.language.sentence import Sentence
+from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of, split_rule_of
 from pellucid.safety.strict import read_sealed
 
 
@@ -162,3 +163,10 @@ def test_an_unknown_rule_of_splits_is_refused(folder):
     folder.write_sealed("config.json", {"format": 1, "split_rule": 99})
     with pytest.raises(StorageError, match="'split_rule' means nothing"):
         split_rule_of(Journal(folder, resume=True))
+
+
+def test_notes_of_a_run_keep_their_templates():
+    said = Sentence("{name} was asked for.", "glove-6b-50d")
+    assert [each.template for each in notes_of({"backbones": [{"reason": said}], "notes": [said]})] == [
+        "{name} was asked for."
+    ] * 2

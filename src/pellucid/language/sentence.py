@@ -76,8 +76,11 @@ class Sentence(str):
     def __radd__(self, other: str) -> "Sentence":
         return join("", (other, self))
 
+    def __str__(self) -> str:
+        return self  # a text already, which `str` would rob of its template
+
     def __mul__(self, times: SupportsIndex) -> str:
-        return self if times == 1 else str(self) * times
+        return self if times == 1 else super().__mul__(times)
 
     def __reduce__(self) -> Any:
         return type(self), (self.template, *self.values.values())
