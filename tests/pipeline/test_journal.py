@@ -7,7 +7,7 @@ import pytest
 from pellucid.data.split_rules import FIRST_SPLIT_RULE, SPLIT_RULE
 from pellucid.errors import StorageError
 from pellucid.language.sentence import Sentence
-from pellucid.pipeline.run.journal import Journal, RunFolder, notes_of, split_rule_of
+from pellucid.pipeline.run.journal import NOTES, Journal, RunFolder, notes_of, split_rule_of
 from pellucid.safety.strict import read_sealed
 
 
@@ -167,6 +167,6 @@ def test_an_unknown_rule_of_splits_is_refused(folder):
 
 def test_notes_of_a_run_keep_their_templates():
     said = Sentence("{name} was asked for.", "glove-6b-50d")
-    assert [each.template for each in notes_of({"backbones": [{"reason": said}], "notes": [said]})] == [
+    assert [each.template for each in notes_of({"backbones": [{"reason": said}], NOTES: [said]})] == [
         "{name} was asked for."
     ] * 2

@@ -31,7 +31,7 @@ from pellucid.cli.command_line import Parser, say, shown, write_document, write_
 from pellucid.errors import InterruptedRun, PellucidError, StorageError, UsageError
 from pellucid.language.catalogue import LANGUAGES, set_language, translated
 from pellucid.language.codes import parts_of
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, plain
 from pellucid.safety.budgets import shortened
 
 # At the end all memory is given back at once; to look for cycles among all objects first takes half a second.
@@ -155,7 +155,8 @@ def _refused(error: PellucidError, arguments: argparse.Namespace) -> int:
     _print(error, Sentence("error: {error}", error), arguments.debug)
     if arguments.json:
         parts = parts_of(error.sentence, error.exit_code)
-        about = {"code": parts.code, "message": str(error), "place": parts.place, "remedy": parts.remedy}
+        texts = {"message": str(error), "place": parts.place, "remedy": parts.remedy}
+        about = {"code": parts.code, **{name: plain(text) for name, text in texts.items()}}
         with contextlib.suppress(OSError):  # nobody reads it, but the exit code stays
             write_document({"error": {**about, "exit_code": error.exit_code}})
     return error.exit_code

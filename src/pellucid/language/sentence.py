@@ -102,6 +102,11 @@ def join(between: str, parts: Iterable[str]) -> Sentence:
     return Sentence(between.join(f"{{part{at}}}" for at in range(1, len(texts) + 1)), *texts)
 
 
+def plain(text: str) -> str:
+    """The English text of a sentence, without its template."""
+    return str.__str__(text)
+
+
 def begun(text: str) -> str:
     """A text that begins with a capital letter."""
     if isinstance(text, Sentence) and text.values:

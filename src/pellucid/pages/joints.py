@@ -5,7 +5,27 @@ import re
 # A tag, perhaps a mark in the place of one, with its name.
 TAG = re.compile("<(/?)([a-zA-Z][\\w-]*|[\U000f0000-\U000ffffd])")
 # Elements that lie within a text.
-INLINE = frozenset("a abbr b bdi br button code dfn em i kbd small span strong sub sup var".split())
+INLINE = frozenset(
+    (
+        "a",
+        "abbr",
+        "b",
+        "bdi",
+        "br",
+        "button",
+        "code",
+        "dfn",
+        "em",
+        "i",
+        "kbd",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "var",
+    )  # fmt: skip
+)
 _DRAWN = frozenset({"svg", "rect", "line", "circle", "path", "use"})  # marks beside a name
 # Elements whose content stays as it is.
 KEPT = re.compile(r'^<(?:bdi|code|pre|kbd|samp)\b|\bclass="(?:[^"]* )?foreign(?: [^"]*)?"|\btranslate="no"')
