@@ -24,7 +24,7 @@ INLINE = frozenset(
         "sub",
         "sup",
         "var",
-    )  # fmt: skip
+    )
 )
 _DRAWN = frozenset({"svg", "rect", "line", "circle", "path", "use"})  # marks beside a name
 # Elements whose content stays as it is.
