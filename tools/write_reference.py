@@ -145,8 +145,10 @@ def _tree_below(folder: Path, indent: str, comments: Mapping[str, str]) -> Itera
         if path.name.startswith(".") or path.name in ("__pycache__", "node_modules"):
             continue
         if path.is_dir():
-            yield f"{indent}{path.name}/"
-            yield from _tree_below(path, indent + "  ", comments)
+            below = list(_tree_below(path, indent + "  ", comments))
+            if below:  # a folder that has moved leaves its compiled files behind
+                yield f"{indent}{path.name}/"
+                yield from below
         else:
             comment = _comment(path, comments)
             yield f"{indent + path.name:<{_COMMENT_COLUMN}}  {comment}".rstrip()

@@ -22,8 +22,12 @@ _STARTING = 1.5
 """Seconds of processor time that the command needs for its imports alone, on the machine that tests it."""
 
 
-def refused(path, reason, *, within=2.0):
-    """Refuse with exit code 3 and a short message, within the seconds and one gigabyte."""
+def refused(path, reason, *, within=5.0):
+    """Refuse with exit code 3 and a short message, within the seconds and one gigabyte.
+
+    The same file takes 1.0 to 4.3 s of processor time on one machine: in virtual machines the kernel needs
+    that differently long to hand out half a gigabyte of memory.
+    """
     assert path.stat().st_size < 20_000_000
     ended = within_limits("inspect", path)
     assert ended.code == 3, ended
@@ -51,7 +55,7 @@ def test_a_dictionary_that_stands_for_gigabytes(tmp_path):
     text = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), pa.array(["a" * (16 << 20)]))
     table = {"text": text, "label": ["a", "b"] * 500}
     path = write_parquet(tmp_path / "t.parquet", table, compression="zstd")
-    refused(path, "unpacks to more than", within=9.0)  # 5 to 7 beside other work
+    refused(path, "unpacks to more than", within=14.0)  # 5 to 11 on one machine
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from pellucid.data.data_files import File
 from pellucid.data.raw_texts import Texts
 from pellucid.data.wording import public_name
 from pellucid.input_kinds import IMAGES, TEXTS, InputKind
-from pellucid.targets import GENERATION, Labels, Target, class_labels
+from pellucid.targets import Labels, Target, class_labels
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -136,11 +136,6 @@ class Listing:
 
     def __len__(self) -> int:
         return len(self.sources)
-
-
-def unlabelled(count: int) -> Labels:
-    """Labels of so many examples that have none."""
-    return Labels(np.zeros(count, np.int64), (), GENERATION)
 
 
 @dataclass(frozen=True)

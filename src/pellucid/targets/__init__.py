@@ -4,7 +4,7 @@ A further kind is one file here, and a row in the table of each room that differ
 """
 
 from pellucid.targets.classes import CLASSIFICATION, class_labels
-from pellucid.targets.images import GENERATION
+from pellucid.targets.images import GENERATION, unlabelled
 from pellucid.targets.labels import Labels, metric_value
 from pellucid.targets.numbers import REGRESSION, deciles
 from pellucid.targets.ordered import ORDERED
@@ -32,6 +32,7 @@ __all__ = [
     "metric_value",
     "state_of",
     "target_named",
+    "unlabelled",
 ]
 
 # Every target of a prediction by the value of `--target`.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int64
 
+from pellucid.targets.labels import Labels
 from pellucid.targets.numbers import Numbers
 from pellucid.targets.target import Target
 
@@ -34,3 +35,8 @@ GENERATION: Target = Images(
     contested=(),
     cell=str,
 )
+
+
+def unlabelled(count: int) -> Labels:
+    """Labels of so many examples that have none."""
+    return Labels(np.zeros(count, np.int64), (), GENERATION)

@@ -24,13 +24,14 @@ from jaxtyping import Shaped
 from pellucid.data.data_files import DAMAGED, File, Stored
 from pellucid.data.images.preprocessing import with_channel_axis
 from pellucid.data.labels import label_texts
-from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing, unlabelled
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.trees import DiskFolder, Folder
 from pellucid.data.wording import quoted, some_quoted
 from pellucid.errors import DataError
 from pellucid.language.sentence import Sentence
 from pellucid.safety.budgets import NAMED, unpacked_limit, unpacks_to_more
 from pellucid.safety.files import Unpacking, open_regular
+from pellucid.targets import unlabelled
 
 
 def _require_one_each(images: int, labels: int, name: str, place: str) -> None:

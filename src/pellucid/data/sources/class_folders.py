@@ -13,7 +13,7 @@ from pathlib import Path
 from pellucid.data.data_files import IMAGE_KIND, TEXT_KIND, TEXT_SUFFIX, File, FileKind, Stored
 from pellucid.data.label_sets import in_several_folders
 from pellucid.data.labels import is_encodable
-from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing, unlabelled
+from pellucid.data.listing import SPLIT_OF_NAME, TEST, TRAIN, UNDECIDED, VALIDATION, Listing
 from pellucid.data.sources.values import read_texts
 from pellucid.data.tables.table_files import is_table
 from pellucid.data.tables.text_files import require_known
@@ -23,6 +23,7 @@ from pellucid.errors import DataError
 from pellucid.language.sentence import Sentence
 from pellucid.settings import Settings
 from pellucid.settings.rows import parse_name_pattern
+from pellucid.targets import unlabelled
 
 
 def holds_texts(folder: Folder) -> bool:

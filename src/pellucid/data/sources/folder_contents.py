@@ -159,13 +159,14 @@ def read_any_folder(folder: Folder, place: str, settings: Settings) -> Listing:
         tables = [file for file in tables if file not in names]
         listing = _read_tables({path_within(file, folder): file for file in tables}, place, settings)
         return with_class_names(listing, names[0], settings) if len(names) == 1 else listing
-    if settings.task != "text" and not settings.generates:
+    is_labelled = not settings.generates
+    if settings.task != "text" and is_labelled:
         with_tables = _read_images_with_tables(folder, place, settings)
         if with_tables is not None:
             return in_stored_order(with_tables)
     if settings.task == "text" or (settings.task == "auto" and holds_texts(folder)):
         return read_text_folder(folder, place, settings)
-    if settings.generates and not folder.folders:
+    if not is_labelled and not folder.folders:
         return in_stored_order(read_unlabelled(folder, place))
     return in_stored_order(read_folder(folder, place, IMAGE_KIND, settings.class_depth, settings.target))
 
