@@ -97,6 +97,15 @@ class Attention(OwnLayers):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Branches(OwnLayers):
+    """Layers of `ngram-encoder`."""
+
+    kernels: Annotated[tuple[int, ...], Items(MOST_LAYERS, each=Whole(1, LARGEST_KERNEL))]  # ids of an n-gram
+    filters: Annotated[int, Whole(1, LARGEST_WIDTH)]  # numbers of a place for each kernel
+    hidden: Annotated[int, Whole(1, LARGEST_WIDTH)]  # units of the dense layers in the middle
+
+
+@dataclass(frozen=True, kw_only=True)
 class Architecture(OwnLayers):
     """Layers of `backbone`, which others designed."""
 
@@ -131,6 +140,7 @@ OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "rnn": Recurrent,
     "bag": Grams,
     "sentence-encoder": Attention,
+    "ngram-encoder": Branches,
     "word-vectors": OwnLayers,
     "backbone": Architecture,
     "vae": Latent,
@@ -185,7 +195,8 @@ class NetworkConfig(Saved):
     # mlp, bag: units of each hidden layer; cnn: channels of each block; lenet: channels of each convolution,
     # then units of the two dense layers; text-cnn: filters of each kernel, then units of each hidden layer;
     # rnn: units of each layer in either direction; vae, gan: channels of each convolution of the encoder, or
-    # of the discriminator; sentence-encoder, word-vectors, backbone: units of each hidden layer of the head.
+    # of the discriminator; sentence-encoder, ngram-encoder, word-vectors, backbone: units of each hidden
+    # layer of the head.
     widths: Annotated[tuple[int, ...], Items(MOST_LAYERS)] = ()
     vocabulary: Annotated[int, LEFT_OUT] = 0  # of texts the ids, padding and unknown included; 0 elsewhere
     embedding: Annotated[int, LEFT_OUT] = 0  # length of the vector of an id; 0 in bag and of images

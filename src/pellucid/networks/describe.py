@@ -159,7 +159,7 @@ class _Tokens:
     def through(self, layer: nn.Module) -> tuple[int, ...] | None:
         """Take one more layer in, and return how many tokens its outputs see."""
         if isinstance(layer, TokenConv1d):
-            self.size = min(self.length, layer.kernel_size[0])
+            self.size = min(self.length, layer.sees)
         elif isinstance(layer, (Attend, MaskedPool, nn.RNNBase, MeanAndMax, EmbeddingBag)):
             self.size = self.length
         return (self.size,)

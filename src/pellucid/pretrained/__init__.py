@@ -2,6 +2,7 @@
 
 from pellucid.pretrained.image_backbones import ImageBackbone, packaged_backbone, timm_backbone
 from pellucid.pretrained.known_weights import (
+    MULTILINGUAL,
     OF_IMAGES,
     OF_TEXTS,
     SENTENCES,
@@ -13,12 +14,14 @@ from pellucid.pretrained.known_weights import (
 from pellucid.pretrained.text_backbones import (
     MOST_FREQUENT,
     TextBackbone,
+    read_multilingual,
     read_sentence_folder,
     read_word_vectors,
 )
 
 __all__ = [
     "MOST_FREQUENT",
+    "MULTILINGUAL",
     "OF_IMAGES",
     "OF_TEXTS",
     "SENTENCES",
@@ -29,6 +32,7 @@ __all__ = [
     "at_hand",
     "installed",
     "packaged_backbone",
+    "read_multilingual",
     "read_sentence_folder",
     "read_word_vectors",
     "timm_backbone",

@@ -315,3 +315,9 @@ def _refused(place: Path) -> Iterator[None]:
         raise ModelFileError(
             "{place}: {error}; choose an undamaged folder of a BERT", place, error
         ) from error
+
+
+def read_multilingual(
+    name: str, place: Path, texts: Texts, train: Int64[np.ndarray, " train"], length: int | None = None
+) -> TextBackbone:
+    raise NotImplementedError

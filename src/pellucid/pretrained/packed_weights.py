@@ -1,0 +1,200 @@
+"""Weights in the forms of two packages: blocks of 4 bits in one file, rows of 6 bits in an archive of arrays.
+
+Read are only the rows of the table of pieces that a run needs; nothing is run.
+"""
+
+import struct
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from pellucid.errors import ModelFileError
+from pellucid.networks import NetworkConfig
+from pellucid.networks.config import Branches
+from pellucid.networks.text_layers import NORM_EPSILON
+from pellucid.pretrained.bert import BertSizes
+
+# Blocks of 4 bits: a scale as a 16-bit fraction and 32 whole numbers of 4 bits, first the lower halves of 16
+# bytes, then the upper ones.
+_OF_BLOCK = 32
+_BLOCK_BYTES = 18
+_MIDDLE = 8  # the whole number that stands for zero
+
+_HEADER = struct.Struct("<4sI7if6iQ")
+_FORM = (b"E5S1", 1)
+_ENTRY = struct.Struct("<BIQQ")
+# Their names to those of a BERT: of the vectors, and of the parts of each layer.
+_VECTORS = {
+    "emb.word": "embeddings.word_embeddings.weight",
+    "emb.pos": "embeddings.position_embeddings.weight",
+    "emb.type": "embeddings.token_type_embeddings.weight",
+    "emb.ln.w": "embeddings.LayerNorm.weight",
+    "emb.ln.b": "embeddings.LayerNorm.bias",
+}
+_PARTS = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "ao": "attention.output.dense",
+    "aln": "attention.output.LayerNorm",
+    "fi": "intermediate.dense",
+    "fo": "output.dense",
+    "oln": "output.LayerNorm",
+}
+
+
+class PackedBert(NamedTuple):
+    """A BERT whose matrices are kept in blocks of 4 bits."""
+
+    path: Path
+    sizes: BertSizes
+    entries: dict[str, tuple[int, int, int]]  # kind, numbers and first byte of each array, by its name
+
+    @classmethod
+    def read(cls, path: Path) -> "PackedBert":
+        """Read the sizes and where each array lies.
+
+        Raises: `ModelFileError` if the file is of another form or ends early.
+        """
+        content = np.memmap(path, np.uint8, "r")
+        try:
+            magic, version, *numbers = _HEADER.unpack_from(content)
+            size, layers, heads, wide, rows, places, types, epsilon, block, pieces, *_, letters = numbers
+            at = _HEADER.size + 4 * (pieces + 1) + 4 * pieces + letters
+            at += 8 + struct.unpack_from("<iI", content, at)[1]  # replacements of characters
+            (count,) = struct.unpack_from("<i", content, at)
+            at, entries = at + 4, {}
+            for _ in range(count):
+                start = at + 2 + struct.unpack_from("<H", content, at)[0]
+                kind, amount, first, _ = _ENTRY.unpack_from(content, start)
+                entries[content[at + 2 : start].tobytes().decode()] = (kind, amount, first)
+                at = start + _ENTRY.size
+        except (struct.error, UnicodeDecodeError) as error:
+            raise _refused(path, str(error)) from error
+        if (magic, version, block) != (*_FORM, _OF_BLOCK) or not np.isclose(epsilon, NORM_EPSILON, atol=0):
+            raise _refused(path, "of another form")
+        sizes = BertSizes(size, layers, heads, wide, places, rows, types, "gelu")
+        return cls(path, sizes, entries)
+
+    def tensors(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        """All arrays by the names that `BertSizes.expected` gives them; of the table of pieces these rows.
+
+        Raises: `ModelFileError` if one is missing, of another shape or not within the file.
+        """
+        names = _VECTORS | {
+            f"l{number}.{theirs}.{kind[0]}": f"encoder.layer.{number}.{part}.{kind}"
+            for number in range(self.sizes.layers)
+            for theirs, part in _PARTS.items()
+            for kind in ("weight", "bias")
+        }
+        content, expected = np.memmap(self.path, np.uint8, "r"), self.sizes.expected()
+        found = {}
+        for theirs, name in names.items():
+            shape = expected[name]
+            kind, amount, first = self.entries.get(theirs, (0, 0, 0))
+            row = shape[-1] // _OF_BLOCK * _BLOCK_BYTES if kind else 4 * shape[-1]
+            size = int(np.prod(shape[:-1])) * row
+            if amount != np.prod(shape) or kind not in (0, 1) or first + size > len(content):
+                raise _refused(self.path, theirs)
+            array = content[first : first + size].reshape(-1, row)
+            array = array[np.array(rows)] if theirs == "emb.word" else array
+            values = unpacked(array) if kind else array.view("<f4").astype(np.float32)
+            found[name] = torch.from_numpy(values.reshape(-1, *shape[1:]))
+        return found
+
+
+def unpacked(blocks: UInt8[np.ndarray, "rows bytes"]) -> Float32[np.ndarray, "rows numbers"]:
+    """Numbers of rows of blocks: each block's scale times its whole numbers from -8 to 7."""
+    parts = blocks.reshape(len(blocks), -1, _BLOCK_BYTES)
+    scales = parts[:, :, :2].copy().view("<f2").astype(np.float32)
+    halves = parts[:, :, 2:]
+    levels = np.concatenate([halves & 15, halves >> 4], axis=2).astype(np.float32) - _MIDDLE
+    numbers: np.ndarray = (levels * scales).reshape(len(blocks), -1)
+    return numbers
+
+
+def _refused(path: Path, what: str) -> ModelFileError:
+    return ModelFileError("{path}: {error}; install its package anew", path, what)
+
+
+# Rows of 6 bits: in the archive lie the whole numbers of every seventeenth row, with a scale and a lowest
+# value for each of the seventeen parts.
+_KERNELS = (2, 3, 5)
+_WEIGHTS = "weights.npz"
+
+
+class PackedNgrams(NamedTuple):
+    """The encoder of n-grams of USE-multilingual, its table of pieces in 6 bits."""
+
+    arrays: Mapping[str, np.ndarray]
+
+    @classmethod
+    def read(cls, folder: Path) -> "PackedNgrams":
+        """Read all arrays; none may hold objects.
+
+        Raises: `ModelFileError` if the file is no archive of arrays.
+        """
+        try:
+            with np.load(folder / _WEIGHTS, allow_pickle=False) as archive:
+                return cls({name: archive[name] for name in archive.files})
+        except (ValueError, OSError, zipfile.BadZipFile) as error:
+            raise _refused(folder / _WEIGHTS, str(error)) from error
+
+    def config(self, length: int, vocabulary: int) -> NetworkConfig:
+        """Config of the network that computes the same, with the head of one number."""
+        size, hidden = self.arrays["d0"].shape
+        return NetworkConfig(
+            name="ngram-encoder",
+            input_shape=(length,),
+            outputs=1,
+            pooling="average",
+            batch_norm=False,
+            vocabulary=vocabulary,
+            embedding=size,
+            own=Branches(kernels=_KERNELS, filters=self.arrays["proj2"].shape[1], hidden=hidden),
+        )
+
+    def tensors(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        """All arrays under our names; of the table of pieces these rows."""
+        own, parts = self.arrays, len(self.arrays["scale"])
+        table = np.empty((parts * len(own["q1"]), own["q1"].shape[1]), np.uint8)
+        for part in range(parts):
+            table[part::parts] = own[f"q{part + 1}"]
+        part = np.array(rows) % parts
+        found = {
+            "embedding.weight": table[rows] * own["scale"][part, None] + own["lo"][part, None],
+            "project.weight": np.concatenate([own[f"proj{kernel}"] for kernel in _KERNELS], 1).T,
+            "norm2.weight": own["ln_g"],
+            "norm2.bias": own["ln_b"] + _before(own["cnn_W"], own["cnn_b"]),
+            "linear.weight": own["cnn_W"].T,
+        }
+        for ours, theirs in (("project.bias", "proj_b"), ("norm1.weight", "ln_g"), ("norm1.bias", "ln_b")):
+            found[ours] = np.concatenate([own[f"{theirs}{kernel}"] for kernel in _KERNELS])
+        for kernel in _KERNELS:
+            for number in (1, 2):
+                weights = own[f"w{number}_{kernel}"]
+                name = f"branch{kernel}.conv{number}"
+                found[f"{name}.weight"] = weights.reshape(kernel, -1, weights.shape[1]).transpose(2, 1, 0)
+                found[f"{name}.bias"] = own[f"b{number}_{kernel}"]
+        for number in (1, 2):
+            for ours, theirs in (("linear1", f"d{2 * number - 2}"), ("linear2", f"d{2 * number - 1}")):
+                found[f"dense{number}.{ours}.weight"] = own[theirs].T
+            found[f"dense{number}.around.weight"] = own[f"p{2 * number - 1}"].T
+        return {
+            f"body.encoder.{name}": torch.from_numpy(np.ascontiguousarray(array, np.float32))
+            for name, array in found.items()
+        }
+
+
+def _before(
+    weights: Float32[np.ndarray, "features outputs"], bias: Float32[np.ndarray, " outputs"]
+) -> Float32[np.ndarray, " features"]:
+    """A shift before a dense layer that gives its bias behind it: so each place of a text counts its own."""
+    shift: np.ndarray = np.linalg.lstsq(weights.T.astype(np.float64), bias.astype(np.float64), rcond=None)[0]
+    return shift.astype(np.float32)
