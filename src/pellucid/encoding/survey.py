@@ -9,8 +9,8 @@ from jaxtyping import Int64, UInt64
 
 from pellucid.arithmetic.draws import names, prefixes
 from pellucid.data.raw_texts import Texts, without_spaces
-from pellucid.encoding.encoder import blocks, picked
-from pellucid.encoding.token_encoders import LONGEST_ENTRY, split
+from pellucid.encoding.encoder import LONGEST_ENTRY, blocks, picked
+from pellucid.encoding.token_encoders import split
 from pellucid.encoding.words import SPACE, characters, normalise, words_of
 
 # Below so many training texts every piece is kept, and too little is known to judge a vocabulary.
