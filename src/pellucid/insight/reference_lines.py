@@ -34,6 +34,7 @@ from pellucid.networks.text_layers import (
     Transformer,
     TransformerLayer,
     UnitLength,
+    WithoutPadding,
 )
 from pellucid.reference import Line
 
@@ -121,6 +122,7 @@ SAME: dict[type[nn.Module], Same] = {
     PositionalEmbedding: Same("places", ("weight",)),
     Attend: Same("attention"),
     UnitLength: Same("unit-length"),
+    WithoutPadding: Same("without-padding"),
     EmbeddingBag: Same("weighed-sum", ("weight", "bias", "rarity"), lambda layer: {"groups": layer.groups}),
 }
 
@@ -285,22 +287,22 @@ def _transformer(own: _Inside, tokens: str) -> str:
 
 def _branched_ngrams(own: _Inside, tokens: str) -> str:
     line, through, filters = own.line, own.through, own.layer.filters
-    mask, vectors = line("present", "present", tokens), through("embedding", tokens)
-    maps, grams = through("norm1", through("project", vectors)), []
+    mask, vectors = line("mask", "present", tokens), through("embedding", tokens)
+    maps, grams = through("present", through("norm1", through("project", vectors)), mask), []
     for number, kernel in enumerate(own.layer.kernels):
         start = number * filters
         part = line(f"part{kernel}", "part", maps, start=start, stop=start + filters)
-        grams.append(through(f"branch{kernel}", part))
+        grams.append(through(f"branch{kernel}", part, mask))
     features = through("norm2", line("features", "side-by-side", vectors, *grams))
     pooled = through("linear", through("pool", features, mask))
     return through("unit", through("dense2", through("dense1", pooled)))
 
 
-def _branch(own: _Inside, values: str) -> str:
-    for number in (1, 2):
-        found = own.through(f"activation{number}", own.through(f"conv{number}", values))
-        values = own.line(f"shortcut{number}", "add", found, values)
-    return values
+def _branch(own: _Inside, values: str, mask: str) -> str:
+    line, through = own.line, own.through
+    hidden = line("shortcut1", "add", through("activation1", through("conv1", values)), values)
+    hidden = through("present", hidden, mask)
+    return line("shortcut2", "add", through("activation2", through("conv2", hidden)), hidden)
 
 
 def _shortcut(own: _Inside, values: str) -> str:

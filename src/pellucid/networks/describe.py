@@ -24,6 +24,7 @@ from pellucid.networks.text_layers import (
     PositionalEmbedding,
     TokenConv1d,
     UnitLength,
+    WithoutPadding,
 )
 
 _LINE_LENGTH = 80
@@ -214,5 +215,6 @@ _KINDS: dict[type, Callable[[Any], str]] = {  # at most 16 characters each
     nn.LayerNorm: lambda layer: "layer norm",
     Attend: lambda layer: Sentence("attention x{heads}", layer.heads),
     UnitLength: lambda layer: "to length 1",
+    WithoutPadding: lambda layer: "zeros at padding",
     GlobalPool: lambda layer: Sentence("global {pooling}", layer.pooling),
 }

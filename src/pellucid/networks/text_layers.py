@@ -233,7 +233,7 @@ class EmbeddingBag(nn.Module):
 
 
 class MaskedPool(nn.Module):
-    """Largest or mean value of each channel over the places of a text, or the sum by the root of their count."""
+    """Largest or mean of each channel over the places of a text, or the sum by the root of how many there are."""
 
     def __init__(self, pooling: str) -> None:
         super().__init__()
@@ -247,7 +247,8 @@ class MaskedPool(nn.Module):
         if self.pooling == "max":
             return values.masked_fill(~each, -torch.inf).amax(1)
         counts = each.sum(1)
-        return values.masked_fill(~each, 0).sum(1) / (counts.sqrt() if self.pooling == "root" else counts)
+        divisor = counts.to(values.dtype).sqrt() if self.pooling == "root" else counts
+        return values.masked_fill(~each, 0).sum(1) / divisor
 
 
 class TokenConv1d(nn.Conv1d):
@@ -517,18 +518,29 @@ class Transformer(nn.Module):
 # Layers of an encoder of n-grams, whose cost grows with the length of a text alone.
 
 
+class WithoutPadding(nn.Module):
+    """Zeros at padding, so that what lies beside it does not depend on how long other texts are."""
+
+    def forward(
+        self, values: Float[Tensor, "batch length channel"], mask: Bool[Tensor, "batch length"]
+    ) -> Float[Tensor, "batch length channel"]:
+        """Values of the ids alone."""
+        return values.masked_fill(~mask.unsqueeze(2), 0)
+
+
 class Branch(nn.Module):
     r"""Two convolutions over neighbouring places, each behind an activation and with a shortcut around it.
 
     $$h = x + f(\mathrm{conv}_1(x)), \quad y = h + f(\mathrm{conv}_2(h))$$
 
-    Places of padding are 0 before each convolution.
+    Padding, where values must be 0, is 0 before the second as well.
     """
 
     def __init__(self, kernel: int, filters: int, activation: str) -> None:
         super().__init__()
         self.conv1 = TokenConv1d(filters, filters, kernel)
         self.activation1 = make_activation(activation)
+        self.present = WithoutPadding()
         self.conv2 = TokenConv1d(filters, filters, kernel)
         self.conv2.sees = 2 * kernel - 1
         self.activation2 = make_activation(activation)
@@ -537,8 +549,7 @@ class Branch(nn.Module):
         self, values: Float[Tensor, "batch length filters"], mask: Bool[Tensor, "batch length"]
     ) -> Float[Tensor, "batch length filters"]:
         """New values of the places."""
-        values = values.masked_fill(~mask.unsqueeze(2), 0)
-        hidden = (values + self.activation1(self.conv1(values))).masked_fill(~mask.unsqueeze(2), 0)
+        hidden = self.present(values + self.activation1(self.conv1(values)), mask)
         result: Tensor = hidden + self.activation2(self.conv2(hidden))
         return result
 
@@ -576,6 +587,7 @@ class BranchedNgrams(nn.Module):
         self.embedding = nn.Embedding(vocabulary, size, padding_idx=PADDING)
         self.project = nn.Linear(size, filters * len(kernels))
         self.norm1 = nn.LayerNorm(filters * len(kernels), eps=NORM_EPSILON)
+        self.present = WithoutPadding()
         for kernel in kernels:
             self.add_module(f"branch{kernel}", Branch(kernel, filters, activation))
         self.kernels, self.filters = kernels, filters
@@ -589,7 +601,7 @@ class BranchedNgrams(nn.Module):
     def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch size"]:
         """One vector for each text."""
         mask, vectors = token_mask(tokens), self.embedding(tokens)
-        parts = self.norm1(self.project(vectors)).split(self.filters, 2)
+        parts = self.present(self.norm1(self.project(vectors)), mask).split(self.filters, 2)
         grams = [
             getattr(self, f"branch{kernel}")(part, mask)
             for kernel, part in zip(self.kernels, parts, strict=True)

@@ -5,13 +5,13 @@ Read are only the rows of the table of pieces that a run needs; nothing is run.
 
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from pellucid.errors import ModelFileError
@@ -82,8 +82,12 @@ class PackedBert(NamedTuple):
         sizes = BertSizes(size, layers, heads, wide, places, rows, types, "gelu")
         return cls(path, sizes, entries)
 
-    def tensors(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """All arrays by the names that `BertSizes.expected` gives them; of the table of pieces these rows.
+    def below_head(
+        self, rows: Int64[np.ndarray, " ids"], length: int
+    ) -> tuple[NetworkConfig, dict[str, Tensor]]:
+        """Config, with the head of one number, and tensors under our names for texts of `length` ids.
+
+        `rows` are those of the table of pieces that each id has.
 
         Raises: `ModelFileError` if one is missing, of another shape or not within the file.
         """
@@ -103,10 +107,10 @@ class PackedBert(NamedTuple):
             if amount != np.prod(shape) or kind not in (0, 1) or first + size > len(content):
                 raise _refused(self.path, theirs)
             array = content[first : first + size].reshape(-1, row)
-            array = array[np.array(rows)] if theirs == "emb.word" else array
+            array = array[rows] if theirs == "emb.word" else array
             values = unpacked(array) if kind else array.view("<f4").astype(np.float32)
             found[name] = torch.from_numpy(values.reshape(-1, *shape[1:]))
-        return found
+        return self.sizes.config(length, len(rows)), self.sizes.renamed(found, range(len(rows)), length)
 
 
 def unpacked(blocks: UInt8[np.ndarray, "rows bytes"]) -> Float32[np.ndarray, "rows numbers"]:
@@ -146,27 +150,26 @@ class PackedNgrams(NamedTuple):
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             raise _refused(folder / _WEIGHTS, str(error)) from error
 
-    def config(self, length: int, vocabulary: int) -> NetworkConfig:
-        """Config of the network that computes the same, with the head of one number."""
+    def below_head(
+        self, rows: Int64[np.ndarray, " ids"], length: int
+    ) -> tuple[NetworkConfig, dict[str, Tensor]]:
+        """Config and tensors, as `PackedBert.below_head`."""
         size, hidden = self.arrays["d0"].shape
-        return NetworkConfig(
+        config = NetworkConfig(
             name="ngram-encoder",
             input_shape=(length,),
             outputs=1,
             pooling="average",
             batch_norm=False,
-            vocabulary=vocabulary,
+            vocabulary=len(rows),
             embedding=size,
             own=Branches(kernels=_KERNELS, filters=self.arrays["proj2"].shape[1], hidden=hidden),
         )
-
-    def tensors(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """All arrays under our names; of the table of pieces these rows."""
         own, parts = self.arrays, len(self.arrays["scale"])
         table = np.empty((parts * len(own["q1"]), own["q1"].shape[1]), np.uint8)
         for part in range(parts):
             table[part::parts] = own[f"q{part + 1}"]
-        part = np.array(rows) % parts
+        part = rows % parts
         found = {
             "embedding.weight": table[rows] * own["scale"][part, None] + own["lo"][part, None],
             "project.weight": np.concatenate([own[f"proj{kernel}"] for kernel in _KERNELS], 1).T,
@@ -186,7 +189,7 @@ class PackedNgrams(NamedTuple):
             for ours, theirs in (("linear1", f"d{2 * number - 2}"), ("linear2", f"d{2 * number - 1}")):
                 found[f"dense{number}.{ours}.weight"] = own[theirs].T
             found[f"dense{number}.around.weight"] = own[f"p{2 * number - 1}"].T
-        return {
+        return config, {
             f"body.encoder.{name}": torch.from_numpy(np.ascontiguousarray(array, np.float32))
             for name, array in found.items()
         }

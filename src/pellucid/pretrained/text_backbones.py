@@ -31,7 +31,8 @@ from pellucid.pretrained.bert import (
     pieces_of_vocabulary,
     read_tensors,
 )
-from pellucid.pretrained.known_weights import origin_of
+from pellucid.pretrained.known_weights import MULTILINGUAL, origin_of
+from pellucid.pretrained.packed_weights import PackedBert, PackedNgrams
 from pellucid.safety.files import open_regular, sha256
 from pellucid.safety.strict import Whole, parse
 from pellucid.settings import Settings
@@ -124,6 +125,37 @@ def read_word_vectors(
     )
     tensors = {"body.words.weight": vectors, "body.words.weights": weights}
     return TextBackbone(config, tensors, encoder, origin_of(digest, stated))
+
+
+# Pieces that are known besides those of the training texts and single characters: what these gain in texts of
+# other words, and what they weigh: `benchmarks/languages.py --pieces`.
+FREQUENT_PIECES = 30_000
+
+_LENGTH_OF_PIECES = 256
+_PREFIX = "query: "  # with which e5 was trained for what is compared or sorted
+
+
+def read_multilingual(
+    name: str, place: Path, texts: Texts, train: Int64[np.ndarray, " train"], length: int | None = None
+) -> TextBackbone:
+    """Read a sentence encoder for many languages, one of `MULTILINGUAL`, from where its package has it.
+
+    Kept are the pieces that the texts at the positions `train` hold, single characters and the most frequent
+    others, so that a model folder has a seventh of the table. `length` is most tokens of a text, marks and
+    prefix among them, by default 256.
+
+    Raises: `ModelFileError` if a file is damaged.
+    """
+    length = length or _LENGTH_OF_PIECES
+    if name == "e5-small":
+        weights: PackedBert | PackedNgrams = PackedBert.read(place)
+        pieces, rows = pieces_of_blocks(place, length)
+        pieces = pieces.prefixed(_PREFIX)
+    else:
+        weights, (pieces, rows) = PackedNgrams.read(place), pieces_of_model(place / "sp.model", length)
+    encoder, ids = pieces.restricted(texts, train, FREQUENT_PIECES)
+    config, tensors = weights.below_head(rows[ids], length)
+    return TextBackbone(config, tensors, encoder, MULTILINGUAL[name].origin)
 
 
 WEIGHTS = "model.safetensors"
@@ -315,9 +347,3 @@ def _refused(place: Path) -> Iterator[None]:
         raise ModelFileError(
             "{place}: {error}; choose an undamaged folder of a BERT", place, error
         ) from error
-
-
-def read_multilingual(
-    name: str, place: Path, texts: Texts, train: Int64[np.ndarray, " train"], length: int | None = None
-) -> TextBackbone:
-    raise NotImplementedError

@@ -408,6 +408,12 @@ _KINDS: dict[str, Layer] = {
         "features",
         "t",
     ),
+    "without-padding": Layer(
+        pooling.without_padding,
+        Declaration(("y[t,o] = x[t,o]",), "x-"),
+        "zeros at padding, of which this text has none",
+        letter="t",
+    ),
     "text-root": Layer(
         pooling.text_root,
         Declaration(("y[o] = root x[t,o]",), "x-"),

@@ -190,3 +190,18 @@ def text_root_backward(gradient: Channels, values: Texts, places: Mask) -> tuple
     r"""Gradient of `text_root`: $\bar x_{nti} = \bar y_{ni} / \sqrt{|T_n|}$ for $t \in T_n$, 0 elsewhere."""
     shares = places / np.sqrt(places.sum(axis=1, keepdims=True))
     return np.einsum("ni,nt->nti", gradient, shares.astype(values.dtype)), None
+
+
+def without_padding(values: Texts, places: Mask) -> Texts:
+    r"""Zeros at padding: $y_{nti} = x_{nti}$ for $t \in T_n$, 0 elsewhere.
+
+    `values`: $x$; `places`: $T$.
+
+    Source: Collobert et al. 2011, section 3.3, where padding is a vector of its own.
+    """
+    return np.where(places[:, :, None], values, np.zeros((), values.dtype))
+
+
+def without_padding_backward(gradient: Texts, values: Texts, places: Mask) -> tuple[Texts, None]:
+    r"""Gradient of `without_padding`: $\bar x_{nti} = \bar y_{nti}$ for $t \in T_n$, 0 elsewhere."""
+    return without_padding(gradient, places), None
