@@ -40,8 +40,10 @@ BLANK = "\u2581"
 # How much less probable a character that no piece has is than the least probable piece.
 UNKNOWN_BELOW = 10.0
 
+# Most characters that are read in the place of one.
+LONGEST_REPLACEMENT = 64
+
 _MOST_MARKS = 64
-_LONGEST_REPLACEMENT = 64
 _LEAST = -1e6
 _SETTINGS: Fields = {
     "length": Whole(1, LONGEST),
@@ -53,9 +55,9 @@ _SETTINGS: Fields = {
 _CONTENT: Fields = {
     "entries": Anything(),
     "scores": Items(MOST_ENTRIES, 0, Number(_LEAST, 0), "numbers"),
-    "replaced": Object(Text(_LONGEST_REPLACEMENT, 0)),
+    "replaced": Object(Text(LONGEST_REPLACEMENT, 0)),
 }
-_WORD = re.compile("[^ ]+")
+_WORD = re.compile(f"[^ {BLANK}]+")
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ class UnigramEncoder(Encoder):
 
     @cached_property
     def _table(self) -> dict[int, str]:
-        return {ord(character): read for character, read in {**self.replaced, BLANK: " "}.items()}
+        return {ord(character): read for character, read in self.replaced.items()}
 
     def _read(self, text: str) -> str:
         """Text as it is read, not yet cut."""
