@@ -233,7 +233,7 @@ class EmbeddingBag(nn.Module):
 
 
 class MaskedPool(nn.Module):
-    """Largest or mean of each channel over the places of a text, or the sum by the root of how many there are."""
+    """Largest or mean of each channel over the places of a text, or their sum by the root of how many."""
 
     def __init__(self, pooling: str) -> None:
         super().__init__()

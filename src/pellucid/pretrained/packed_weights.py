@@ -3,6 +3,7 @@
 Read are only the rows of the table of pieces that a run needs; nothing is run.
 """
 
+import math
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from pellucid.networks import NetworkConfig
 from pellucid.networks.config import Branches
 from pellucid.networks.text_layers import NORM_EPSILON
 from pellucid.pretrained.bert import BertSizes
+from pellucid.pretrained.unigram_files import UnigramPieces, read_packed, read_sentencepiece
 
 # Blocks of 4 bits: a scale as a 16-bit fraction and 32 whole numbers of 4 bits, first the lower halves of 16
 # bytes, then the upper ones.
@@ -26,7 +28,7 @@ _OF_BLOCK = 32
 _BLOCK_BYTES = 18
 _MIDDLE = 8  # the whole number that stands for zero
 
-_HEADER = struct.Struct("<4sI7if6iQ")
+_HEADER = struct.Struct("<4sI7ifi")
 _FORM = (b"E5S1", 1)
 _ENTRY = struct.Struct("<BIQQ")
 # Their names to those of a BERT: of the vectors, and of the parts of each layer.
@@ -50,37 +52,40 @@ _PARTS = {
 
 
 class PackedBert(NamedTuple):
-    """A BERT whose matrices are kept in blocks of 4 bits."""
+    """A BERT whose matrices are kept in blocks of 4 bits, and the pieces that it reads."""
 
     path: Path
+    content: bytes
     sizes: BertSizes
+    pieces: UnigramPieces
     entries: dict[str, tuple[int, int, int]]  # kind, numbers and first byte of each array, by its name
 
     @classmethod
     def read(cls, path: Path) -> "PackedBert":
-        """Read the sizes and where each array lies.
+        """Read the sizes, the pieces, and where each array lies.
 
-        Raises: `ModelFileError` if the file is of another form or ends early.
+        Raises: `ModelFileError` if the file is of another form or damaged.
         """
-        content = np.memmap(path, np.uint8, "r")
+        content = path.read_bytes()
         try:
             magic, version, *numbers = _HEADER.unpack_from(content)
-            size, layers, heads, wide, rows, places, types, epsilon, block, pieces, *_, letters = numbers
-            at = _HEADER.size + 4 * (pieces + 1) + 4 * pieces + letters
-            at += 8 + struct.unpack_from("<iI", content, at)[1]  # replacements of characters
+            size, layers, heads, wide, rows, places, types, epsilon, block = numbers
+            pieces, at = read_packed(content, _HEADER.size)
             (count,) = struct.unpack_from("<i", content, at)
             at, entries = at + 4, {}
             for _ in range(count):
                 start = at + 2 + struct.unpack_from("<H", content, at)[0]
                 kind, amount, first, _ = _ENTRY.unpack_from(content, start)
-                entries[content[at + 2 : start].tobytes().decode()] = (kind, amount, first)
+                entries[content[at + 2 : start].decode()] = (kind, amount, first)
                 at = start + _ENTRY.size
-        except (struct.error, UnicodeDecodeError) as error:
+        except (struct.error, ValueError) as error:
             raise _refused(path, str(error)) from error
-        if (magic, version, block) != (*_FORM, _OF_BLOCK) or not np.isclose(epsilon, NORM_EPSILON, atol=0):
-            raise _refused(path, "of another form")
+        if (magic, version, block) != (*_FORM, _OF_BLOCK) or not math.isclose(
+            epsilon, NORM_EPSILON, rel_tol=1e-6
+        ):
+            raise _refused(path, "it is of another form")
         sizes = BertSizes(size, layers, heads, wide, places, rows, types, "gelu")
-        return cls(path, sizes, entries)
+        return cls(path, content, sizes, pieces, entries)
 
     def below_head(
         self, rows: Int64[np.ndarray, " ids"], length: int
@@ -97,7 +102,7 @@ class PackedBert(NamedTuple):
             for theirs, part in _PARTS.items()
             for kind in ("weight", "bias")
         }
-        content, expected = np.memmap(self.path, np.uint8, "r"), self.sizes.expected()
+        content, expected = np.frombuffer(self.content, np.uint8), self.sizes.expected()
         found = {}
         for theirs, name in names.items():
             shape = expected[name]
@@ -130,25 +135,26 @@ def _refused(path: Path, what: str) -> ModelFileError:
 # Rows of 6 bits: in the archive lie the whole numbers of every seventeenth row, with a scale and a lowest
 # value for each of the seventeen parts.
 _KERNELS = (2, 3, 5)
-_WEIGHTS = "weights.npz"
 
 
 class PackedNgrams(NamedTuple):
     """The encoder of n-grams of USE-multilingual, its table of pieces in 6 bits."""
 
     arrays: Mapping[str, np.ndarray]
+    pieces: UnigramPieces
 
     @classmethod
     def read(cls, folder: Path) -> "PackedNgrams":
-        """Read all arrays; none may hold objects.
+        """Read all arrays, none of which may hold objects, and the pieces beside them.
 
-        Raises: `ModelFileError` if the file is no archive of arrays.
+        Raises: `ModelFileError` if a file is damaged.
         """
         try:
-            with np.load(folder / _WEIGHTS, allow_pickle=False) as archive:
-                return cls({name: archive[name] for name in archive.files})
+            pieces = read_sentencepiece((folder / "sp.model").read_bytes())
+            with np.load(folder / "weights.npz", allow_pickle=False) as archive:
+                return cls({name: archive[name] for name in archive.files}, pieces)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
-            raise _refused(folder / _WEIGHTS, str(error)) from error
+            raise _refused(folder, str(error)) from error
 
     def below_head(
         self, rows: Int64[np.ndarray, " ids"], length: int

@@ -132,7 +132,6 @@ def read_word_vectors(
 FREQUENT_PIECES = 30_000
 
 _LENGTH_OF_PIECES = 256
-_PREFIX = "query: "  # with which e5 was trained for what is compared or sorted
 
 
 def read_multilingual(
@@ -147,14 +146,11 @@ def read_multilingual(
     Raises: `ModelFileError` if a file is damaged.
     """
     length = length or _LENGTH_OF_PIECES
-    if name == "e5-small":
-        weights: PackedBert | PackedNgrams = PackedBert.read(place)
-        pieces, rows = pieces_of_blocks(place, length)
-        pieces = pieces.prefixed(_PREFIX)
-    else:
-        weights, (pieces, rows) = PackedNgrams.read(place), pieces_of_model(place / "sp.model", length)
-    encoder, ids = pieces.restricted(texts, train, FREQUENT_PIECES)
-    config, tensors = weights.below_head(rows[ids], length)
+    weights = PackedBert.read(place) if place.is_file() else PackedNgrams.read(place)
+    filler, prefix = ("<pad>", "query: ") if isinstance(weights, PackedBert) else (None, "")
+    whole, rows = weights.pieces.encoder(length, ("<s>",), ("</s>",), filler)
+    encoder, ids = whole.prefixed(prefix).restricted(texts, train, FREQUENT_PIECES)
+    config, tensors = weights.below_head(np.array(rows)[ids], length)
     return TextBackbone(config, tensors, encoder, MULTILINGUAL[name].origin)
 
 
