@@ -21,6 +21,7 @@ from pellucid.networks.config import Branches
 from pellucid.networks.text_layers import NORM_EPSILON
 from pellucid.pretrained.bert import BertSizes
 from pellucid.pretrained.unigram_files import UnigramPieces, read_packed, read_sentencepiece
+from pellucid.safety.files import open_regular
 
 # Blocks of 4 bits: a scale as a 16-bit fraction and 32 whole numbers of 4 bits, first the lower halves of 16
 # bytes, then the upper ones.
@@ -151,7 +152,7 @@ class PackedNgrams(NamedTuple):
         """
         try:
             pieces = read_sentencepiece((folder / "sp.model").read_bytes())
-            with np.load(folder / "weights.npz", allow_pickle=False) as archive:
+            with open_regular(folder / "weights.npz") as file, np.load(file, allow_pickle=False) as archive:
                 return cls({name: archive[name] for name in archive.files}, pieces)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             raise _refused(folder, str(error)) from error
@@ -175,9 +176,9 @@ class PackedNgrams(NamedTuple):
         table = np.empty((parts * len(own["q1"]), own["q1"].shape[1]), np.uint8)
         for part in range(parts):
             table[part::parts] = own[f"q{part + 1}"]
-        part = rows % parts
+        own_part = rows % parts
         found = {
-            "embedding.weight": table[rows] * own["scale"][part, None] + own["lo"][part, None],
+            "embedding.weight": table[rows] * own["scale"][own_part, None] + own["lo"][own_part, None],
             "project.weight": np.concatenate([own[f"proj{kernel}"] for kernel in _KERNELS], 1).T,
             "norm2.weight": own["ln_g"],
             "norm2.bias": own["ln_b"] + _before(own["cnn_W"], own["cnn_b"]),

@@ -182,8 +182,9 @@ def text_root(values: Texts, places: Mask) -> Channels:
 
     Source: Cer et al. 2018, section 3.2.
     """
-    shares = places / np.sqrt(places.sum(axis=1, keepdims=True))
-    return np.einsum("nt,nti->ni", shares.astype(values.dtype), values)
+    sums = np.einsum("nt,nti->ni", places.astype(values.dtype), values)
+    by_root: np.ndarray = sums / np.sqrt(places.sum(axis=1, keepdims=True)).astype(values.dtype)
+    return by_root
 
 
 def text_root_backward(gradient: Channels, values: Texts, places: Mask) -> tuple[Texts, None]:
