@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from encoding.test_unigram import encoder as unigram_encoder
 from encoding.written import ODD
 from export.app.node import Node
 from pellucid.data.raw_texts import Texts
@@ -34,6 +35,7 @@ CHINESE = (
 )
 KINDS = (
     "words", "sub-words", "characters", "bytes", "n-grams", "parts", "n-grams of characters", "word-pieces",
+    "unigram",
 )  # fmt: skip
 
 
@@ -58,6 +60,8 @@ def encoder(kind: str) -> Encoder:
     if kind == "word-pieces":
         extra = ("##ing", "##s", "un", "##known", "!", "。", "我", "喜", "e", "##e", "?", "[", "]", "sep")
         return WordPieceEncoder((*PIECES, *extra), 40)
+    if kind == "unigram":
+        return unigram_encoder(40).prefixed("the ship: ")
     if kind == "parts":
         grams = grams_of(Shape(1, 2, 4), [normalise(text) for text in mails()[:20]])
         names = [np.unique(group.names)[:800] for group in grams]

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Int16, Shaped, UInt8
 
 from pellucid.bundle import ClassicalModel, Model
-from pellucid.encoding import Encoder, NgramEncoder, TokenEncoder, WordPieceEncoder
+from pellucid.encoding import Encoder, NgramEncoder, TokenEncoder, UnigramEncoder, WordPieceEncoder
 from pellucid.encoding.term_weights import TermWeights
 from pellucid.encoding.token_encoders import BYTE, SUB_WORDS
 from pellucid.encoding.words import kind_of
@@ -248,10 +248,14 @@ def encoder_page_data(encoder: Encoder) -> dict[str, Any]:
         names = base64.b64encode(encoder.names.astype("<u8").tobytes()).decode("ascii")
         grams = {**encoder.shape._asdict(), "kept": [*encoder.kept], "names": names}
         return {"kind": "n-grams", **length, "characters": packed_characters(), **grams}
-    if isinstance(encoder, WordPieceEncoder):
-        kinds, listed = read_characters(encoder)
-        pieces = {"entries": [*encoder.entries], "read": packed_runs(kinds), "listed": listed}
-        return {"kind": "word-pieces", **length, **pieces}
+    if isinstance(encoder, (WordPieceEncoder, UnigramEncoder)):
+        pieces: dict[str, Any] = {"kind": encoder.kind, **length, "entries": [*encoder.entries]}
+        pieces["around"] = [[*numbers] for numbers in encoder.around]
+        if isinstance(encoder, WordPieceEncoder):
+            kinds, listed = read_characters(encoder)
+            return pieces | {"read": packed_runs(kinds), "listed": listed}
+        scores = {"scores": [*encoder.scores], "unknown": encoder.unknown, "replaced": {**encoder.replaced}}
+        return {**pieces, "characters": packed_characters(), **scores}
     assert isinstance(encoder, TokenEncoder)  # there is no other
     if encoder.tokens == SUB_WORDS:
         merges = [list(pair) for pair in encoder.merges]

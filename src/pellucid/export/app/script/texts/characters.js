@@ -147,7 +147,7 @@ function withSmallSigmas(text) {
  * A text changed run by run; code points that Python does not know part the runs, and stay.
  * @param {string} text @param {(run: string) => string} change
  */
-function byRuns(text, change) {
+export function byRuns(text, change) {
   let made = "";
   let start = 0;
   let at = 0;
@@ -181,11 +181,11 @@ const isUnseen = (character) => character.replace(UNSEEN, "") === "";
 /**
  * The normalised code points of a text, and for each where what it comes from begins and ends, in the text's own
  * counting (UTF-16). Where the origin is not known, all of them come from the whole text.
- * @param {string} written @returns {Aligned}
+ * @param {string} written @param {(text: string) => string} read the normal form @returns {Aligned}
  */
-export function aligned(written) {
-  if (isAscii(written)) return asItStands(written);
-  const points = pointsOf(normalised(written));
+export function aligned(written, read = normalised) {
+  if (read === normalised && isAscii(written)) return asItStands(written);
+  const points = pointsOf(read(written));
   /** @type {number[]} */
   const starts = [];
   /** @type {number[]} */
@@ -196,7 +196,7 @@ export function aligned(written) {
   characters.forEach((character, at) => {
     end += character.length;
     if (at + 1 < characters.length && belongs(characters[at + 1])) return;
-    for (let count = pointsOf(normalised(written.slice(begin, end))).length; count > 0; count -= 1) {
+    for (let count = pointsOf(read(written.slice(begin, end))).length; count > 0; count -= 1) {
       starts.push(begin);
       ends.push(end);
     }

@@ -2,6 +2,7 @@
 import { need } from "../../../../reports/explain/script/arrays.js";
 import {
   aligned,
+  byRuns,
   isOf,
   isWhite,
   knowCharacters,
@@ -14,7 +15,7 @@ import {
 import { bytesReader, entriesReader, FIRST, gramsReader, UNKNOWN } from "./grams.js";
 import { APOSTROPHE } from "./words.js";
 /** @import { Pair } from "../../../../reports/explain/script/types.js" */
-/** @import { Aligned, Encoder, EncoderFacts, Found, MergesFacts, PiecesFacts, Reader } from "./types.js" */
+/** @import { Aligned, Encoder, EncoderFacts, Found, MergesFacts, PiecesFacts, Reader, UnigramFacts } from "./types.js" */
 
 // Sub-words: byte-level byte-pair encoding, by its merges alone.
 //
@@ -200,9 +201,6 @@ function piecesReader({ entries, read, listed }) {
   return (text) => bertWords(writable(text), table, listed).flatMap((word) => piecesOf(word, ids));
 }
 
-/** @param {PiecesFacts} facts */
-const marksOf = ({ entries }) => [FIRST + entries.indexOf("[CLS]"), FIRST + entries.indexOf("[SEP]")];
-
 /** @param {string} packed runs of a byte for the kind and the length, as for kinds of characters */
 function tableOf(packed) {
   const table = new Uint8Array(ALL_POINTS);
@@ -302,6 +300,90 @@ function piecesOf(word, ids) {
   return found;
 }
 
+// Unigram pieces: of all ways to cut a word the most probable one.
+//
+// Source: Kudo 2018, arXiv:1804.10959, section 3.2.
+
+/** What every word begins with, in the place of the space before it. */
+const BLANK = "\u2581";
+
+/** @param {UnigramFacts} facts @returns {Reader} */
+function unigramReader({ entries, scores, unknown, replaced }) {
+  const ids = new Map(entries.map((entry, at) => [entry, FIRST + at]));
+  /** @type {Map<string, number>} of every piece, and 0 of what is only the beginning of one */
+  const sums = new Map();
+  entries.forEach((entry, at) => {
+    if (!scores[at]) return;
+    let begun = "";
+    for (const letter of entry) {
+      begun += letter;
+      if (!sums.has(begun)) sums.set(begun, 0);
+    }
+    sums.set(entry, scores[at]);
+  });
+  /** @param {string} text */
+  const read = (text) =>
+    byRuns(Array.from(text, (letter) => replaced[letter] ?? letter).join(""), (run) => run.normalize("NFC"));
+  return (text) => {
+    const { points, starts, ends } = aligned(writable(text), read);
+    const letters = points.map((point) => String.fromCodePoint(point));
+    /** @type {Found[]} */
+    const found = [];
+    for (const [from, to] of spacedWords(letters)) {
+      const word = [BLANK, ...letters.slice(from, to)];
+      for (const [start, end] of bestCut(word, sums, unknown)) {
+        const id = ids.get(word.slice(start, end).join("")) ?? UNKNOWN;
+        const first = starts[from + Math.max(start, 1) - 1];
+        const last = end > 1 ? ends[from + end - 2] : first;
+        const before = start ? found[found.length - 1] : undefined;
+        if (id === UNKNOWN && before?.id === UNKNOWN) before.end = last;
+        else found.push({ id, start: first, end: last });
+      }
+    }
+    return found;
+  };
+}
+
+/** What lies between spaces, where it begins and ends. @param {string[]} letters */
+function spacedWords(letters) {
+  /** @type {Pair[]} */
+  const words = [];
+  let from = 0;
+  [...letters, " "].forEach((letter, at) => {
+    if (letter !== " " && letter !== BLANK) return;
+    if (at > from) words.push([from, at]);
+    from = at + 1;
+  });
+  return words;
+}
+
+/**
+ * Where each piece begins and ends of the way to cut letters whose sum is largest.
+ * @param {string[]} letters @param {Map<string, number>} sums @param {number} unknown @returns {Pair[]}
+ */
+function bestCut(letters, sums, unknown) {
+  const best = [0, ...letters.map(() => -Infinity)];
+  const came = best.map(() => 0);
+  letters.forEach((letter, start) => {
+    /** @param {number} end @param {number} sum */
+    const reach = (end, sum) => {
+      if (sum > best[end]) [best[end], came[end]] = [sum, start];
+    };
+    if (!sums.get(letter)) reach(start + 1, best[start] + unknown);
+    let piece = "";
+    for (let end = start + 1; end <= letters.length; end += 1) {
+      piece += letters[end - 1];
+      const sum = sums.get(piece);
+      if (sum === undefined) break;
+      if (sum) reach(end, best[start] + sum);
+    }
+  });
+  /** @type {Pair[]} */
+  const pieces = [];
+  for (let end = letters.length; end > 0; end = came[end]) pieces.unshift([came[end], end]);
+  return pieces;
+}
+
 // The encoder of a network of texts: from a text to ids, and where each of them is in it.
 
 /** @type {{ [K in EncoderFacts["kind"]]: (facts: Extract<EncoderFacts, { kind: K }>) => Reader }} */
@@ -312,21 +394,22 @@ const readers = {
   bytes: () => bytesReader,
   "n-grams": gramsReader,
   "word-pieces": piecesReader,
+  unigram: unigramReader,
 };
 
 /** @param {EncoderFacts} facts @returns {Encoder} */
 export function encoderOf(facts) {
   const read = /** @type {(facts: EncoderFacts) => Reader} */ (readers[facts.kind])(facts);
-  const marks = facts.kind === "word-pieces" ? marksOf(facts) : [];
-  const most = facts.length - marks.length;
+  const [before, behind] = "around" in facts ? facts.around : [[], []];
+  const most = facts.length - before.length - behind.length;
   return (text) => {
     if ("characters" in facts) knowCharacters(facts.characters);
     const all = read(text);
-    const found = all.length > most ? all.slice(0, most) : all;
-    if (marks.length) {
-      const [before, behind] = marks;
-      return { found: [mark(before, 0), ...found, mark(behind, text.length)], cut: all.length > most };
-    }
+    const found = [
+      ...before.map((id) => mark(id, 0)),
+      ...(all.length > most ? all.slice(0, most) : all),
+      ...behind.map((id) => mark(id, text.length)),
+    ];
     return { found: found.length ? found : [mark(UNKNOWN, 0)], cut: all.length > most };
   };
 }

@@ -63,7 +63,7 @@ export function showAgain() {
  */
 function tokenOf(text, { id, start, end }) {
   const encoder = encoderShown();
-  if (start < end || encoder?.kind !== "word-pieces" || id < FIRST) return text.slice(start, end);
+  if (start < end || !encoder || !("entries" in encoder) || id < FIRST) return text.slice(start, end);
   return encoder.entries[id - FIRST];
 }
 

@@ -44,10 +44,13 @@
  * @typedef {{ kind: "bytes", length: number }} BytesFacts
  * @typedef {{ kind: "n-grams", length: number, characters: string, words: number, shortest: number, longest: number, kept: number[],
  *   names: string }} GramsFacts names: of all, eight bytes each, in base64
- * @typedef {{ kind: "word-pieces", length: number, entries: string[], read: string,
- *   listed: Record<string, string> }} PiecesFacts read: what becomes of each character, as packed runs; listed: of
- *   those that become something else
- * @typedef {EntriesFacts | MergesFacts | BytesFacts | GramsFacts | PiecesFacts} EncoderFacts
+ * @typedef {{ kind: "word-pieces", length: number, around: [before: number[], behind: number[]], entries: string[],
+ *   read: string, listed: Record<string, string> }} PiecesFacts around: ids of marks; read: what becomes of each
+ *   character, as packed runs; listed: of those that become something else
+ * @typedef {{ kind: "unigram", length: number, around: [before: number[], behind: number[]], entries: string[],
+ *   characters: string, scores: number[], unknown: number, replaced: Record<string, string> }} UnigramFacts replaced:
+ *   what is read in the place of a character
+ * @typedef {EntriesFacts | MergesFacts | BytesFacts | GramsFacts | PiecesFacts | UnigramFacts} EncoderFacts
  * @typedef {{ characters: string, terms: string[][], words: number, shortest: number, longest: number,
  *   idf: string }} TermsFacts n-grams of TF-IDF, for each size; idf: name of their array
  */
