@@ -177,6 +177,16 @@ def test_fewer_pieces_split_the_training_texts_as_all_do() -> None:
     ]  # finer ones, no unknown
 
 
+def test_frequent_pieces_are_those_in_the_scripts_of_the_texts() -> None:
+    made = encoder(5_000)
+    in_latin, _ = made.restricted(*everyone(["zzz 42"]), 5_000)
+    assert "▁the" in in_latin.entries
+    assert "喜欢" not in in_latin.entries
+    in_chinese, _ = made.restricted(*everyone(["猫" * 20]), 5_000)
+    assert "喜欢" in in_chinese.entries
+    assert "▁the" not in in_chinese.entries
+
+
 def test_saved_and_read_it_gives_the_same_ids() -> None:
     made = encoder().prefixed("the")
     again = ENCODERS["unigram"].from_parts(json.loads(json.dumps(made.to_json())), made.content())
