@@ -118,11 +118,11 @@ class UnigramEncoder(Encoder):
         return [*before, *found[: self.length - self.marks], *behind] or [("", UNKNOWN)]
 
     def prefixed(self, prefix: str) -> "UnigramEncoder":
-        """Encoder that puts the pieces of a prefix before every text, a space between them."""
-        pieces = tuple(
+        """Encoder that puts the known pieces of a prefix before every text, a space between them."""
+        known = [
             self.entries[number - FIRST] for number in self._ids([prefix])[0].tolist() if number != UNKNOWN
-        )
-        return dataclasses.replace(self, before=(*self.before, *pieces))
+        ]
+        return dataclasses.replace(self, before=(*self.before, *known))
 
     def restricted(
         self, texts: Texts, train: Int64[np.ndarray, " train"], frequent: int
