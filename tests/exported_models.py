@@ -26,6 +26,7 @@ WITH_NOVELTY: dict[str, Callable[[], Model]] = {
         MODELS["logistic-regression of texts"]()
     ).at(2.0),
     "rnn of lstm": lambda: text_model("rnn", cell="lstm", depth=2),
+    "text-cnn of unigram pieces": lambda: text_model("text-cnn", tokens="unigram"),
     "lenet of numbers": lambda: number_model("lenet"),
     "cnn of labels, mirrored": lambda: with_detector(label_model(mirror=True)).at(1.7),
     "random-forest of labels, at a temperature": lambda: MODELS["random-forest of labels"]().at(0.8),

@@ -7,7 +7,7 @@ import torch
 
 from pellucid.bundle import TextModel
 from pellucid.data.raw_texts import Texts
-from pellucid.encoding import Encoder, WordPieceEncoder, fit_ngrams, fit_tokens
+from pellucid.encoding import Encoder, UnigramEncoder, WordPieceEncoder, fit_ngrams, fit_tokens
 from pellucid.networks import InputFacts, build, design
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION, REGRESSION
@@ -38,7 +38,21 @@ def texts() -> list[str]:
 
 @functools.cache
 def encoder(name: str, tokens: str | None = None, length: int = 24) -> Encoder:
-    """What a network reads, fitted on the first 300 texts; word pieces are not fitted."""
+    """What a network reads, fitted on the first 300 texts; word pieces and Unigram pieces are not fitted."""
+    if tokens == "unigram":
+        pieces = (
+            "<s>",
+            "</s>",
+            *(f"▁{word}" for word in (*_NAMES, *_OTHERS[:7])),
+            "▁",
+            "数",
+            "数字",
+            "e",
+            "▁no",
+        )
+        scores = (0.0, 0.0, *(-2.0 - number / 3 for number in range(len(pieces) - 2)))
+        made = UnigramEncoder(pieces, scores, length, ("<s>",), ("</s>",), -30.0, {"\n": " ", "ﬁ": "fi"})
+        return made.prefixed("read: ")
     if name == "sentence-encoder":
         return WordPieceEncoder(PIECES, length)
     fit = fit_ngrams if name == "bag" else fit_tokens

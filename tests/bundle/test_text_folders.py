@@ -267,7 +267,7 @@ def test_an_image_models_folder_needs_no_words(copied):
     require_refused(folder, "preprocessing: that of other inputs")
 
 
-@pytest.mark.parametrize("tokens", ["words", "sub-words", "characters", "bytes"])
+@pytest.mark.parametrize("tokens", ["words", "sub-words", "characters", "bytes", "unigram"])
 def test_every_kind_of_tokens_is_saved(tokens, tmp_path):
     model = text_model("text-cnn", tokens=tokens)
     save(model, tmp_path / "model", {})

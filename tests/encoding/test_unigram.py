@@ -167,6 +167,7 @@ def test_fewer_pieces_split_the_training_texts_as_all_do() -> None:
     assert "喜欢" not in fewer.entries  # no text has it
     assert {"<s>", "</s>", "北", "京", BLANK, "▁the"} <= {*fewer.entries}
     assert pieces(fewer, "北喜欢") == ["▁", "北", "?"]
+    assert "北" not in made.restricted(*everyone(["the"]), 3)[0].entries  # of a script that no text has
     without = made.restricted(*everyone(["the"]), 0)[0]
     assert pieces(without, "ship") == [
         "▁",

@@ -20,7 +20,7 @@ from pellucid.insight.units import OPENED, open_unit
 from pellucid.networks import Network
 from pellucid.pretrained import installed, read_sentence_folder
 from pellucid.settings import Settings
-from text_models import texts
+from text_models import text_model, texts
 
 LAYER = "body.encoder.layer1"
 SENTENCE = "The board raised the dividend by 3 cents a share, after a loss in the same quarter a year ago."
@@ -75,6 +75,11 @@ def test_marks_before_and_behind_a_text_are_named():
     assert (found.tokens[0], found.tokens[-1]) == ("[CLS]", "[SEP]")
     assert len(found.tokens) == found.opened.value("inputs").size
     assert all(found.tokens)
+
+
+def test_a_prefix_and_the_blank_before_a_word_are_named():
+    found = explain_model(text_model("text-cnn", tokens="unigram"), ["数字 three"])
+    assert found.tokens == ("<s>", "▁read", "▁", "数字", "three", "</s>")
 
 
 def test_of_a_large_network_some_tensors_are_checked():

@@ -109,14 +109,15 @@ def test_what_is_missing_is_named(packages, tmp_path):
 
 
 @pytest.mark.slow
-def test_sub_words_need_no_package_more_and_word_pieces_one(packages, tmp_path):
-    text = "I read a seven, and größer: they'll"
+def test_sub_words_and_unigram_pieces_need_no_package_more_and_word_pieces_one(packages, tmp_path):
+    text = "I read a seven, and größer: they'll 数字"
     (tmp_path / "text.txt").write_text(text)
     asked = "-m", "pellucid.runtime"
-    done = run(packages, *asked, file_of("rnn of sub-words", tmp_path), tmp_path / "text.txt")
-    assert done.returncode == 0, done.stderr
-    said = float(done.stdout.splitlines()[1].split(",")[2])
-    assert said == pytest.approx(EVERY["rnn of sub-words"]().predict_proba([text]).max(), abs=1e-4)
+    for name in ("rnn of sub-words", "text-cnn of unigram pieces"):
+        done = run(packages, *asked, file_of(name, tmp_path), tmp_path / "text.txt")
+        assert done.returncode == 0, done.stderr
+        said = float(done.stdout.splitlines()[1].split(",")[2])
+        assert said == pytest.approx(EVERY[name]().predict_proba([text]).max(), abs=1e-4)
     done = run(packages, *asked, file_of("sentence-encoder", tmp_path), tmp_path / "text.txt")
     assert (done.returncode, done.stdout) == (2, "")
     assert "splits words into pieces by tokenizers, which is not installed" in done.stderr

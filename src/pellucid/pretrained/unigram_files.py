@@ -150,8 +150,9 @@ def _read_table(compiled: bytes) -> dict[str, str]:
         nodes = places ^ _below(reached)
         is_begun = np.array([not _character(key) for key in keys], bool)
         for at in np.flatnonzero((reached & 0x100 > 0) & ~is_begun).tolist():
-            _require(nodes[at] < len(units))
-            text, end, _ = texts[int(units[nodes[at]]) & 0x7FFFFFFF :].partition(b"\0")
+            node = int(nodes[at])
+            _require(node < len(units))
+            text, end, _ = texts[int(units[node]) & 0x7FFFFFFF :].partition(b"\0")
             _require(len(end) == 1 and len(text) <= LONGEST_REPLACEMENT)
             found[_character(keys[at])] = text.decode()
         keys, nodes = [key for key, begun in zip(keys, is_begun, strict=True) if begun], nodes[is_begun]

@@ -137,6 +137,7 @@ _ENCODERS = {
     "sub-words": "frequent words and parts of words",
     "bytes": "frequent runs of bytes",
     "n-grams": "words and short runs of words or characters",
+    "unigram": "words and parts of words, known before training",
 }
 # Settings that do nothing in a run on texts, and those that do nothing in a run that predicts.
 _OF_IMAGES = ("image_size", "resize", "pooling", "batch_norm", "augment", "mirror", "augmentation")
