@@ -26,7 +26,16 @@ from reports.report_page import Page
 GRADIENTS = ("gradient:", "sums:", "state-sums:")
 
 # Kinds of layers whose values are those of others in another order.
-COPIES = ("flatten", "unflatten", "part", "side-by-side", "turn", "present", "turned-places")
+COPIES = (
+    "flatten",
+    "unflatten",
+    "part",
+    "without-padding",
+    "side-by-side",
+    "turn",
+    "present",
+    "turned-places",
+)
 
 
 def numbers_of(packed, name):
