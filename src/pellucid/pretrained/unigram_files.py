@@ -64,7 +64,10 @@ def _damage_refused() -> Iterator[None]:
 
 # A `.model` of SentencePiece: protocol buffers, of which only the fields below are read.
 
-_NORMAL, _UNKNOWN, _BYTE = 1, 2, 6  # types of pieces; others are marks, or unused
+# Types of pieces; others are marks, or unused.
+_NORMAL = 1
+_UNKNOWN = 2
+_BYTE = 6
 _BYTES = "pieces for single bytes (byte fallback) are not supported"
 
 
