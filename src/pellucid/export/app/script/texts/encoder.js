@@ -305,7 +305,7 @@ function piecesOf(word, ids) {
 // Source: Kudo 2018, arXiv:1804.10959, section 3.2.
 
 /** What every word begins with, in the place of the space before it. */
-const BLANK = "\u2581";
+const WORD_START = "\u2581";
 
 /** @param {UnigramFacts} facts @returns {Reader} */
 function unigramReader({ entries, scores, unknown, replaced }) {
@@ -330,7 +330,7 @@ function unigramReader({ entries, scores, unknown, replaced }) {
     /** @type {Found[]} */
     const found = [];
     for (const [from, to] of spacedWords(letters)) {
-      const word = [BLANK, ...letters.slice(from, to)];
+      const word = [WORD_START, ...letters.slice(from, to)];
       for (const [start, end] of bestCut(word, sums, unknown)) {
         const id = ids.get(word.slice(start, end).join("")) ?? UNKNOWN;
         const first = starts[from + Math.max(start, 1) - 1];
@@ -350,7 +350,7 @@ function spacedWords(letters) {
   const words = [];
   let from = 0;
   [...letters, " "].forEach((letter, at) => {
-    if (letter !== " " && letter !== BLANK) return;
+    if (letter !== " " && letter !== WORD_START) return;
     if (at > from) words.push([from, at]);
     from = at + 1;
   });
