@@ -3,6 +3,7 @@
 from pellucid.pretrained.folders import read_folder, require_form
 from pellucid.pretrained.image_backbones import ImageBackbone, packaged_backbone, timm_backbone
 from pellucid.pretrained.known_weights import (
+    MULTILINGUAL,
     OF_IMAGES,
     OF_TEXTS,
     SENTENCES,
@@ -14,12 +15,14 @@ from pellucid.pretrained.known_weights import (
 from pellucid.pretrained.text_backbones import (
     MOST_FREQUENT,
     TextBackbone,
+    read_multilingual,
     read_sentence_folder,
     read_word_vectors,
 )
 
 __all__ = [
     "MOST_FREQUENT",
+    "MULTILINGUAL",
     "OF_IMAGES",
     "OF_TEXTS",
     "SENTENCES",
@@ -31,6 +34,7 @@ __all__ = [
     "installed",
     "packaged_backbone",
     "read_folder",
+    "read_multilingual",
     "read_sentence_folder",
     "read_word_vectors",
     "require_form",

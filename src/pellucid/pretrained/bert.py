@@ -9,7 +9,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from pellucid.encoding.token_encoders import FILLER, STRANGER, read_entries
+from pellucid.encoding.encoder import read_entries
+from pellucid.encoding.token_encoders import FILLER, STRANGER
 from pellucid.errors import ModelFileError
 from pellucid.language.sentence import Sentence
 from pellucid.networks import NetworkConfig

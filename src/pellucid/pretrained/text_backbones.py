@@ -30,7 +30,8 @@ from pellucid.pretrained.bert import (
     read_tensors,
 )
 from pellucid.pretrained.folder_files import CONFIG_BYTES, WEIGHTS, content, document, licence_of, refused
-from pellucid.pretrained.known_weights import origin_of
+from pellucid.pretrained.known_weights import MULTILINGUAL, origin_of
+from pellucid.pretrained.packed_weights import PackedBert, PackedNgrams
 from pellucid.safety.files import sha256
 from pellucid.safety.strict import Whole, parse
 from pellucid.settings import Settings
@@ -123,6 +124,33 @@ def read_word_vectors(
     )
     tensors = {"body.words.weight": vectors, "body.words.weights": weights}
     return TextBackbone(config, tensors, encoder, origin_of(digest, stated))
+
+
+# Pieces that are known besides those of the training texts and single characters: what these gain in texts of
+# other words, and what they weigh: `benchmarks/languages.py --pieces`.
+FREQUENT_PIECES = 30_000
+
+_LENGTH_OF_PIECES = 256
+
+
+def read_multilingual(
+    name: str, place: Path, texts: Texts, train: Int64[np.ndarray, " train"], length: int | None = None
+) -> TextBackbone:
+    """Read a sentence encoder for many languages, one of `MULTILINGUAL`, from where its package has it.
+
+    Kept are the pieces that the texts at the positions `train` hold, single characters and the most frequent
+    others, so that a model folder has a seventh of the table. `length` is most tokens of a text, marks and
+    prefix among them, by default 256.
+
+    Raises: `ModelFileError` if a file is damaged.
+    """
+    length = length or _LENGTH_OF_PIECES
+    weights = PackedBert.read(place) if place.is_file() else PackedNgrams.read(place)
+    filler, prefix = ("<pad>", "query: ") if isinstance(weights, PackedBert) else (None, "")
+    whole, rows = weights.pieces.encoder(length, ("<s>",), ("</s>",), filler)
+    encoder, ids = whole.prefixed(prefix).restricted(texts, train, FREQUENT_PIECES)
+    config, tensors = weights.below_head(np.array(rows)[ids], length)
+    return TextBackbone(config, tensors, encoder, MULTILINGUAL[name].origin)
 
 
 _MODULES = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])

@@ -17,6 +17,7 @@ from pellucid.data.raw_texts import Texts
 from pellucid.data.splitting import places_in_strata
 from pellucid.data.wording import count_of
 from pellucid.encoding import Encoder
+from pellucid.encoding.survey import looks_english
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.language.sentence import Sentence
 from pellucid.networks import Network, NetworkConfig, Origin
@@ -24,6 +25,7 @@ from pellucid.networks.backbone import load_timm
 from pellucid.networks.costs import executed_layers
 from pellucid.pipeline.learners.preparation import Prepared, examples_of
 from pellucid.pretrained import (
+    MULTILINGUAL,
     OF_IMAGES,
     OF_TEXTS,
     SENTENCES,
@@ -33,6 +35,7 @@ from pellucid.pretrained import (
     installed,
     packaged_backbone,
     read_folder,
+    read_multilingual,
     read_sentence_folder,
     read_word_vectors,
     require_form,
@@ -132,6 +135,7 @@ def stratified_sample(material: Dataset, most: int, seed: int) -> Int64[np.ndarr
 # Training images of a backbone that nobody asked for, at most, so that it costs a few minutes.
 _MOST_IMAGES = 5_000
 _MOST_TEXTS = 2_000  # to learn from, with which a backbone is considered at most
+_MOST_OF_OTHERS = 5_000  # likewise of texts in other languages than English
 
 
 def chosen(settings: Settings, material: Dataset) -> tuple[BackboneChoice, ...]:
@@ -140,18 +144,27 @@ def chosen(settings: Settings, material: Dataset) -> tuple[BackboneChoice, ...]:
     Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
     those that are installed are considered next to the network that is trained from scratch, where the
     model is left open and the images look like photographs, or there are at most 2,000 texts to learn
-    from.
+    from (5,000 where they do not look English, which other backbones read).
     """
     if settings.builds_on_backbone:
         names = [str(settings.backbone)]
     elif settings.backbone is not None or settings.model != "auto":
         names = []
     elif isinstance(material.inputs, Texts):
-        names = at_hand([*WORDS, *SENTENCES]) if len(material.train) <= _MOST_TEXTS else []
+        names = _that_read(material.inputs, material.train)
     else:
         is_photo = material.takes == "images" and look_like_photographs(material.inputs, material.train)
         names = at_hand(OF_IMAGES) if is_photo else []
     return tuple(_choice(name, settings, material) for name in names)
+
+
+def _that_read(texts: Texts, train: Int64[np.ndarray, " train"]) -> list[str]:
+    """Names of the installed backbones for the language of texts, none where the texts are many."""
+    if len(train) > max(_MOST_TEXTS, _MOST_OF_OTHERS):
+        return []
+    is_english = looks_english(texts, train)
+    most, names = (_MOST_TEXTS, [*WORDS, *SENTENCES]) if is_english else (_MOST_OF_OTHERS, [*MULTILINGUAL])
+    return at_hand(names) if len(train) <= most else []
 
 
 def taken_over(
@@ -224,6 +237,8 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
     why = "The images look like photographs"
     if material.takes == "texts":
         why = Sentence("There are only {count} to learn from", count_of(count, "text"))
+        if name in MULTILINGUAL:
+            why = Sentence("{why}, and they do not look English", why)
     reason = Sentence("{name} was asked for.", name)
     if not is_asked_for:
         reason = Sentence(
@@ -280,6 +295,8 @@ def _of_texts(
         assert isinstance(found, TextBackbone)  # as it takes texts
         return found
     place = installed(name) if settings.weights is None else Path(settings.weights)
+    if name in MULTILINGUAL and settings.weights is None:
+        return read_multilingual(name, place, texts, train, settings.length)
     if name in SENTENCES or (name not in WORDS and place.is_dir()):
         return read_sentence_folder(place, settings.length)
     return read_word_vectors(place, texts, train, settings.length)
