@@ -12,7 +12,7 @@ PROCESSOR = {
     "do_rescale": True,
     "image_mean": [0.5, 0.4, 0.3],
     "image_std": [0.2, 0.25, 0.3],
-    "size": {"height": 224, "width": 224},
+    "size": {"height": 24, "width": 24},
 }
 SIZE, WIDE, PATCH, SIDE, REGISTERS = 12, 24, 4, 24, 3
 
