@@ -11,6 +11,7 @@ import spawning
 from killing import KILL_IN_SAVE
 from pellucid.safety.strict import sealed
 from photographs import class_folders
+from pretrained.tiny_vision import write_folder
 from tiny_backbone import NAME, tiny_weights
 
 pytestmark = pytest.mark.slow
@@ -139,3 +140,39 @@ def test_an_estimator_builds_on_a_backbone(photos, tiny, tmp_path):
     some = [str(path) for path in sorted((photos / "flower").iterdir())[:5]]
     assert (again.predict_proba(some) == classifier.predict_proba(some)).all()
     assert again.transform(some).shape[0] == 5
+
+
+def test_a_folder_is_a_backbone_that_is_trained_resumed_answered_and_exported(pellucid, photos, tmp_path):
+    from pellucid import runtime
+
+    folder = write_folder(tmp_path / "small-vit", "dinov2_with_registers")
+    words = [*on_tiny(photos, "", tmp_path / "run"), "--folds", "0"]
+    at = words.index("--backbone")
+    words[at : at + 4] = ["--backbone", str(folder)]
+    pellucid.succeed(*words)
+    words[3] = str(tmp_path / "killed")
+    killed = spawning.run("-c", KILL_IN_SAVE, "4", *words, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    pellucid.succeed(*words, "--resume")
+    run = tmp_path / "run"
+    assert weights_of(tmp_path / "killed") == weights_of(run)
+    assert "small-vit" in weights_of(run)
+    config = json.loads((run / "config.json").read_text())
+    assert config["backbones"][0]["network"]["name"] == "vision-transformer"
+    model = run / "models" / "small-vit"
+    answers = pellucid.succeed("predict", model, photos / "china").stdout
+    pellucid.succeed("export", model, "--out", tmp_path / "model.onnx")
+    paths = [str(path) for path in sorted((photos / "china").iterdir())]
+    found = runtime.load(tmp_path / "model.onnx").predict(paths)
+    assert [row.split(",")[1] for row in answers.splitlines()[1:]] == found
+    save = folder / "model.safetensors"
+    save.write_bytes(save.read_bytes()[:-4] + bytes(4))
+    words[3] = str(tmp_path / "others")
+    killed = spawning.run("-c", KILL_IN_SAVE, "4", *words, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    write_folder(folder, "dinov2_with_registers")
+    done = pellucid(*words, "--resume")
+    assert done.returncode == 2
+    assert "the weights of small-vit are others than when the run was started" in " ".join(
+        done.stderr.split()
+    )

@@ -14,7 +14,7 @@ from pellucid.classical import HIDDEN
 from pellucid.encoding import Encoder
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.export.by_target import HEADS
-from pellucid.export.onnx_layers import Hog, NoveltyLayer, Pixels, make_predictor_layer
+from pellucid.export.onnx_layers import Hog, NoveltyLayer, Pixels, make_predictor_layer, without_scaling
 from pellucid.export.proof import quiet
 from pellucid.input_kinds import VALUES
 from pellucid.networks import Network
@@ -65,7 +65,7 @@ class NetworkAnswer(nn.Module):
 
     def __init__(self, model: ImageModel | TextModel | FeatureModel) -> None:
         super().__init__()
-        self.network = model.network
+        self.network = without_scaling(model.network)
         self.mirror = isinstance(model, ImageModel) and model.mirror
         self.temperature, self.head = model.temperature, HEADS[model.target]
         self.novelty = None if model.detector is None else NoveltyLayer(model.detector)
@@ -188,7 +188,7 @@ class NetworkView(nn.Module):
 
     def __init__(self, network: Network) -> None:
         super().__init__()
-        self.network = network
+        self.network = without_scaling(network)
 
     def forward(self, inputs: Shaped[Tensor, "batch ..."]) -> Float32[Tensor, "batch hidden"]:
         """One row for each input."""

@@ -1,5 +1,6 @@
 """Classical predictors, features of images and novelty detectors as layers that exporters can follow."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,8 @@ from pellucid.classical.image_features import (
 )
 from pellucid.classical.kernel_machines import SHARPNESS, Kernel
 from pellucid.classical.predictors import Constant, Linear
+from pellucid.networks import Network
+from pellucid.networks.backbone import ScaleAndStandardise
 from pellucid.novelty import Detector, Measure
 from pellucid.novelty.measures import NEIGHBOUR, Directions, Neighbours
 
@@ -36,6 +39,52 @@ def _keep(layer: nn.Module, **arrays: np.ndarray) -> None:
     """Register copies of arrays as buffers."""
     for name, array in arrays.items():
         layer.register_buffer(name, torch.from_numpy(np.array(array)))
+
+
+class ScaleByProducts(nn.Module):
+    r"""Scaling of images as two products, $R x C^\top$, and their standardisation, of `ScaleAndStandardise`.
+
+    Scaling mixes rows, then columns; what it mixes shows in the scaled identity. No export has an operator
+    for it.
+    """
+
+    rows: Tensor
+    columns: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, layer: ScaleAndStandardise, height: int, width: int) -> None:
+        super().__init__()
+        for name, old, new in (("rows", height, layer.size[0]), ("columns", width, layer.size[1])):
+            is_smaller = layer.size[0] < height or layer.size[1] < width
+            scaled = functional.interpolate(
+                torch.eye(old)[None, None],
+                (new, old),
+                mode="bilinear",
+                align_corners=False,
+                antialias=is_smaller,
+            )
+            self.register_buffer(name, scaled[0, 0])
+        self.register_buffer("mean", layer.mean)
+        self.register_buffer("std", layer.std)
+
+    def forward(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch 3 seen_height seen_width"]:
+        """Scaled and standardised images."""
+        scaled = self.rows @ images @ self.columns.T
+        return (scaled.expand(-1, 3, -1, -1) - self.mean) / self.std
+
+
+def without_scaling(network: Network) -> Network:
+    """The network, or a copy of it whose scaling of images, if it has one, is made of products."""
+    prepare = dict(network.body.named_children()).get("prepare")
+    if not isinstance(prepare, ScaleAndStandardise) or prepare.size == network.config.input_shape[1:]:
+        return network
+    network = copy.deepcopy(network)
+    _, height, width = network.config.input_shape
+    network.body.prepare = ScaleByProducts(prepare, height, width)
+    return network
 
 
 class ConstantLayer(nn.Module):

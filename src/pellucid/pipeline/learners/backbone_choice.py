@@ -34,9 +34,11 @@ from pellucid.pretrained import (
     at_hand,
     installed,
     packaged_backbone,
+    read_folder,
     read_multilingual,
     read_sentence_folder,
     read_word_vectors,
+    require_form,
     timm_backbone,
 )
 from pellucid.settings import Settings, likely_meant
@@ -202,6 +204,9 @@ def require_backbone(settings: Settings) -> None:
             "encoder's folder or word vectors for texts",
             settings.weights,
         )
+    if is_folder(name):
+        require_form(Path(name))
+        return
     if name not in known:
         meant = likely_meant(name[:64], known)
         raise UsageError(
@@ -214,6 +219,11 @@ def require_backbone(settings: Settings) -> None:
     if name in OF_IMAGES:
         load_timm()
     installed(name)
+
+
+def is_folder(name: str) -> bool:
+    """Whether a backbone is named by its folder: not the name of a known one, but that of a place."""
+    return name not in OF_IMAGES | OF_TEXTS and (Path(name).is_dir() or Path(name).name != name)
 
 
 def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
@@ -243,16 +253,16 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
         found = _of_texts(name, settings, material.inputs, material.train)
         config = found.config_for(outputs, settings)
         return BackboneChoice(config, found.origin, found.network, found.encoder, train, is_asked_for, reason)
-    kept = material.preprocessing
-    if kept is None or name in OF_TEXTS:
-        takes = "texts" if name in OF_TEXTS else "images"
+    kept, of_folder = material.preprocessing, settings.weights is None and is_folder(name)
+    takes = require_form(Path(name)).takes if of_folder else "texts" if name in OF_TEXTS else "images"
+    if kept is None or takes == "texts":
         raise UsageError(
             "--backbone: {name} takes {takes}, and the inputs are {word}; leave it out, or choose another",
             name,
             takes,
             "images" if kept else "feature vectors",
         )
-    if settings.weights is None and name not in OF_IMAGES:
+    if settings.weights is None and name not in OF_IMAGES and not of_folder:
         raise UsageError(
             "--backbone: {name!r} comes with no weights of its own; give them with --weights "
             "FILE.safetensors, or choose {OF_IMAGES}",
@@ -260,7 +270,11 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
             ", ".join(OF_IMAGES),
         )
     own = settings.weights
-    backbone = packaged_backbone(name) if own is None else timm_backbone(name, Path(own))
+    if own is None:
+        backbone = read_folder(Path(name)) if of_folder else packaged_backbone(name)
+    else:
+        backbone = timm_backbone(name, Path(own))
+    assert not isinstance(backbone, TextBackbone)  # as it takes images
     config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
     return BackboneChoice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
 
@@ -269,12 +283,17 @@ def _of_texts(
     name: str, settings: Settings, texts: Texts, train: Int64[np.ndarray, " train"]
 ) -> TextBackbone:
     """A sentence encoder or vectors of words, from its package or from a place of the user's."""
-    if name in OF_IMAGES:
+    of_folder = settings.weights is None and is_folder(name)
+    if name in OF_IMAGES or (of_folder and require_form(Path(name)).takes == "images"):
         raise UsageError(
             "--backbone: {name} takes images, and the inputs are texts; choose {OF_TEXTS}",
             name,
             ", ".join(OF_TEXTS),
         )
+    if of_folder:
+        found = read_folder(Path(name), settings.length)
+        assert isinstance(found, TextBackbone)  # as it takes texts
+        return found
     place = installed(name) if settings.weights is None else Path(settings.weights)
     if name in MULTILINGUAL and settings.weights is None:
         return read_multilingual(name, place, texts, train, settings.length)
