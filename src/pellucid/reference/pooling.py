@@ -27,6 +27,9 @@ The gradient of a maximum is shared evenly among the places that are equal to it
 
 Source: Collobert et al. 2011, "Natural language processing (almost) from scratch", JMLR 12,
 section 3.3, for the maximum over time.
+
+The mean of the patches of an image, learnt tokens before them left out:
+$y_{ni} = \frac{1}{T - a} \sum_{t \ge a} x_{nti}$.
 """
 
 import numpy as np
@@ -171,3 +174,21 @@ def text_average_backward(gradient: Channels, values: Texts, places: Mask) -> tu
     r"""Gradient of `text_average`: $\bar x_{nti} = \bar y_{ni} / |T_n|$ for $t \in T_n$, 0 elsewhere."""
     shares = places / places.sum(axis=1, keepdims=True)
     return np.einsum("ni,nt->nti", gradient, shares.astype(values.dtype)), None
+
+
+def token_mean(tokens: Texts, *, start: int) -> Channels:
+    r"""The mean of the tokens from a place on: $y_{ni} = \frac{1}{T - a} \sum_{t \ge a} x_{nti}$.
+
+    `tokens`: $x$; `start`: $a$, how many learnt tokens come before the patches.
+
+    Source: Dosovitskiy et al. 2020, appendix D.3, where it is compared with the class token.
+    """
+    means: np.ndarray = tokens[:, start:].mean(axis=1)
+    return means
+
+
+def token_mean_backward(gradient: Channels, tokens: Texts, *, start: int) -> Texts:
+    r"""Gradient of `token_mean`: $\bar x_{nti} = \bar y_{ni} / (T - a)$ for $t \ge a$, 0 before."""
+    of_tokens = np.zeros(tokens.shape, gradient.dtype)
+    of_tokens[:, start:] = gradient[:, None] / np.asarray(tokens.shape[1] - start, gradient.dtype)
+    return of_tokens
