@@ -1,4 +1,7 @@
-"""`backbone`: a network of timm that others trained, and heads on features that were learnt elsewhere."""
+"""`backbone` and `vision-transformer`: a network of timm, or our own layers, for weights that others trained.
+
+And heads on features that were learnt elsewhere.
+"""
 
 import re
 from collections import OrderedDict
@@ -11,9 +14,10 @@ from torch.nn import functional
 
 from pellucid.errors import UsageError
 from pellucid.language.sentence import Sentence
-from pellucid.networks.config import Architecture, NetworkConfig
+from pellucid.networks.config import Architecture, NetworkConfig, PatchAttention
 from pellucid.networks.layers import Divide, Standardise, make_activation, make_dropout
 from pellucid.networks.network import Network
+from pellucid.networks.vision_transformers import VisionTransformer
 from pellucid.settings import Settings
 
 INSTALL = "pip install 'pellucid[pretrained]'"
@@ -119,21 +123,54 @@ def assemble_backbone(config: NetworkConfig) -> Network:
 
     Raises: `ValueError` if the config does not describe a backbone, `UsageError` if timm is not installed.
     """
-    if len(config.input_shape) != 3 or config.input_shape[0] not in (1, 3):
-        raise ValueError(
-            Sentence(
-                "backbone: input_shape {input_shape} is no image, grey or in colour", list(config.input_shape)
-            )
-        )
     own = config.layers(Architecture)
     height, width = own.seen
     backbone = Backbone(own.backbone)
     units = int(
         backbone.eval()(torch.empty(1, 3, height, width)).shape[1]
     )  # on the meta device: shapes alone
-    body = OrderedDict[str, nn.Module](prepare=ScaleAndStandardise((height, width)), backbone=backbone)
-    network = Network(config, nn.Sequential(body), _head(config, units))
-    network.standardise = nn.Identity()  # the backbone brings its own
+    return _above_prepared(config, units, backbone=backbone)
+
+
+def assemble_vision_transformer(config: NetworkConfig) -> Network:
+    """Assemble the layers of `config.own` on vectors of `config.embedding` numbers, and a head.
+
+    Raises: `ValueError` if the config does not describe a vision transformer.
+    """
+    own = config.layers(PatchAttention)
+    sizes = (config.embedding, own.transformer_layers, own.attention_heads, own.feed_forward, *own.grid)
+    if not all(sizes) or config.embedding % own.attention_heads or any(side % own.patch for side in own.seen):
+        raise ValueError(
+            Sentence(
+                "vision-transformer: {embedding} numbers in {attention_heads} heads, {transformer_layers} "
+                "layers of {feed_forward} units, and images of {seen} in patches of {patch} do not fit",
+                config.embedding,
+                own.attention_heads,
+                own.transformer_layers,
+                own.feed_forward,
+                "x".join(map(str, own.seen)),
+                own.patch,
+            )
+        )
+    encoder = VisionTransformer(3, config.embedding, own, config.activation)
+    return _above_prepared(config, config.embedding * (2 if own.pooled == "both" else 1), encoder=encoder)
+
+
+def _above_prepared(config: NetworkConfig, units: int, **body: nn.Module) -> Network:
+    """Network whose body, of so many features, takes images as it was trained on them.
+
+    Raises: `ValueError` if the inputs are not images.
+    """
+    if len(config.input_shape) != 3 or config.input_shape[0] not in (1, 3):
+        raise ValueError(
+            Sentence(
+                "backbone: input_shape {input_shape} is no image, grey or in colour", list(config.input_shape)
+            )
+        )
+    height, width = config.seen
+    layers = OrderedDict[str, nn.Module](prepare=ScaleAndStandardise((height, width)), **body)
+    network = Network(config, nn.Sequential(layers), _head(config, units))
+    network.standardise = nn.Identity()  # the body brings its own
     return network
 
 

@@ -32,6 +32,9 @@ MOST_HEADS = 256
 LARGEST_LATENT = 4096
 MOST_CONDITIONS = 100_000
 MOST_COMPONENTS = 1_000
+MOST_REGISTERS = 64
+# Features of a vision transformer: its class token, the mean over its patches, or both side by side.
+POOLED = ("class", "mean", "both")
 # `sigma-vae`: normal, with one variance for all pixels, the best for the training images.
 LIKELIHOODS = ("sigma-vae",)
 
@@ -97,6 +100,23 @@ class Attention(OwnLayers):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PatchAttention(Attention):
+    """Layers of `vision-transformer`."""
+
+    seen: Annotated[tuple[int, ...], Items(2, 2, Whole(1, LARGEST_SIDE))]  # height and width of its images
+    patch: Annotated[int, Whole(1, LARGEST_KERNEL)]  # side of a patch in pixels
+    registers: Annotated[int, Whole(0, MOST_REGISTERS)]  # learnt tokens beside the class token
+    layer_scale: bool  # whether what a layer adds is scaled, number by number
+    norm_epsilon: Annotated[float, Number(1e-12, 1e-3)]  # what layer norms add to the variance
+    pooled: Annotated[str, OneOf(POOLED)]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Patches from top to bottom and from left to right."""
+        return self.seen[0] // self.patch, self.seen[1] // self.patch
+
+
+@dataclass(frozen=True, kw_only=True)
 class Architecture(OwnLayers):
     """Layers of `backbone`, which others designed."""
 
@@ -133,6 +153,7 @@ OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "sentence-encoder": Attention,
     "word-vectors": OwnLayers,
     "backbone": Architecture,
+    "vision-transformer": PatchAttention,
     "vae": Latent,
     "gan": Noise,
 }
@@ -185,10 +206,10 @@ class NetworkConfig(Saved):
     # mlp, bag: units of each hidden layer; cnn: channels of each block; lenet: channels of each convolution,
     # then units of the two dense layers; text-cnn: filters of each kernel, then units of each hidden layer;
     # rnn: units of each layer in either direction; vae, gan: channels of each convolution of the encoder, or
-    # of the discriminator; sentence-encoder, word-vectors, backbone: units of each hidden layer of the head.
+    # of the discriminator; in networks with weights learnt elsewhere: units of each hidden layer of the head.
     widths: Annotated[tuple[int, ...], Items(MOST_LAYERS)] = ()
     vocabulary: Annotated[int, LEFT_OUT] = 0  # of texts the ids, padding and unknown included; 0 elsewhere
-    embedding: Annotated[int, LEFT_OUT] = 0  # length of the vector of an id; 0 in bag and of images
+    embedding: Annotated[int, LEFT_OUT] = 0  # length of the vector of an id or patch; 0 where there is none
     own: OwnLayers = NO_OWN_LAYERS  # layers that only this family has
 
     def __post_init__(self) -> None:
@@ -257,7 +278,7 @@ class NetworkConfig(Saved):
     @property
     def seen(self) -> tuple[int, ...]:
         """Height and width at which a backbone sees images; empty where they are seen as they are."""
-        return self.own.seen if isinstance(self.own, Architecture) else ()
+        return self.own.seen if isinstance(self.own, (Architecture, PatchAttention)) else ()
 
     @property
     def cell(self) -> str:

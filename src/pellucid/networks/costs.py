@@ -196,7 +196,7 @@ def multiply_adds(layer: nn.Module, output_shape: tuple[int, ...], length: int) 
     if isinstance(layer, MeanAndMax):  # the mean alone multiplies
         return length * output_shape[0] // 2
     if isinstance(layer, Attend):  # queries by keys, then weights by values
-        return 2 * length * math.prod(output_shape)
+        return 2 * output_shape[0] * math.prod(output_shape)
     return layer.weight.numel() * math.prod(output_shape[:-1]) if isinstance(layer, nn.Linear) else 0
 
 

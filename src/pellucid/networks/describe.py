@@ -25,6 +25,7 @@ from pellucid.networks.text_layers import (
     TokenConv1d,
     UnitLength,
 )
+from pellucid.networks.vision_transformers import LayerScale, PoolTokens, PrefixTokens, ToTokens
 
 _LINE_LENGTH = 80
 _WITHIN = "backbone.layers."
@@ -60,7 +61,7 @@ def describe(config: NetworkConfig) -> list[LayerRow]:
             output_shape=output_shape,
             parameters=sum(parameter.numel() for parameter in layer.parameters()),
             multiply_adds=multiply_adds(layer, output_shape, config.input_shape[0]),
-            receptive_field=field.through(layer),
+            receptive_field=field.through(layer, output_shape),
         )
         counts[row.name] = counts.get(row.name, 0) + 1
         if rows and rows[-1].name == row.name:
@@ -132,11 +133,12 @@ class _Field:
         self.size = [1.0, 1.0]
         self.jump = [1.0, 1.0]
 
-    def through(self, layer: nn.Module) -> tuple[int, ...] | None:
+    def through(self, layer: nn.Module, output_shape: tuple[int, ...]) -> tuple[int, ...] | None:
         """Take one more layer in, and return height and width seen by its outputs."""
         if self.image is None:
             return None
-        if isinstance(layer, (GlobalPool, nn.Linear)):
+        is_dense = isinstance(layer, nn.Linear) and len(output_shape) == 1  # else token by token
+        if is_dense or isinstance(layer, (GlobalPool, Attend, PoolTokens)):
             self.size = [float(side) for side in self.image]
         if isinstance(layer, Standardise):
             self.size, self.jump = [1.0, 1.0], [1.0, 1.0]  # an image comes in, made or real
@@ -156,7 +158,7 @@ class _Tokens:
         self.length = length
         self.size = 1
 
-    def through(self, layer: nn.Module) -> tuple[int, ...] | None:
+    def through(self, layer: nn.Module, output_shape: tuple[int, ...]) -> tuple[int, ...] | None:
         """Take one more layer in, and return how many tokens its outputs see."""
         if isinstance(layer, TokenConv1d):
             self.size = min(self.length, layer.kernel_size[0])
@@ -215,4 +217,8 @@ _KINDS: dict[type, Callable[[Any], str]] = {  # at most 16 characters each
     Attend: lambda layer: Sentence("attention x{heads}", layer.heads),
     UnitLength: lambda layer: "to length 1",
     GlobalPool: lambda layer: Sentence("global {pooling}", layer.pooling),
+    ToTokens: lambda layer: "maps to tokens",
+    PrefixTokens: lambda layer: "learnt tokens",
+    LayerScale: lambda layer: "layer scale",
+    PoolTokens: lambda layer: "pooled tokens",
 }

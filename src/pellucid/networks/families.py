@@ -51,7 +51,10 @@ NETWORKS: dict[str, Family] = {
 }
 
 # Families whose layers others designed and trained: their config comes with the weights.
-PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {"backbone": backbone.assemble_backbone}
+PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {
+    "backbone": backbone.assemble_backbone,
+    "vision-transformer": backbone.assemble_vision_transformer,
+}
 
 
 def build(config: NetworkConfig, generator: torch.Generator | None = None) -> Network:

@@ -10,6 +10,7 @@ from torch.nn import functional
 from pellucid.encoding.encoder import PADDING
 from pellucid.networks.layers import LEAKY_SLOPE, ResidualBlock
 from pellucid.networks.text_layers import EmbeddingBag, MeanAndMax, PositionalEmbedding
+from pellucid.networks.vision_transformers import LayerScale, PrefixTokens
 
 # Standard deviation of the numbers that a token starts with.
 EMBEDDING_SCALE = 0.1
@@ -58,11 +59,11 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
                 nn.init.zeros_(layer.bias)
             elif not isinstance(layer, nn.ConvTranspose2d):
                 layer.weight.detach().mul_(_SHARE_BEFORE_NORM**0.5)
-        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)):
+        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, LayerScale)):
             layer.reset_parameters()
         elif isinstance(layer, nn.RNNBase):
             _start_recurrent(layer, generator)
-        elif isinstance(layer, (nn.Embedding, PositionalEmbedding, MeanAndMax, EmbeddingBag)):
+        elif isinstance(layer, (nn.Embedding, PositionalEmbedding, PrefixTokens, MeanAndMax, EmbeddingBag)):
             _start_vectors(layer, generator)
     for layer in layers.modules():
         if isinstance(layer, ResidualBlock) and layer.conv1.in_channels <= layer.conv1.out_channels:
@@ -93,7 +94,8 @@ def _draw(
 
 @torch.no_grad()
 def _start_vectors(
-    layer: nn.Embedding | PositionalEmbedding | MeanAndMax | EmbeddingBag, generator: torch.Generator
+    layer: nn.Embedding | PositionalEmbedding | PrefixTokens | MeanAndMax | EmbeddingBag,
+    generator: torch.Generator,
 ) -> None:
     if isinstance(layer, EmbeddingBag):
         nn.init.normal_(layer.weight, std=_SUM_SCALE * layer.weight.shape[1] ** -0.5, generator=generator)
@@ -104,7 +106,7 @@ def _start_vectors(
         nn.init.normal_(layer.weight, std=EMBEDDING_SCALE, generator=generator)
     if isinstance(layer, MeanAndMax):
         nn.init.ones_(layer.weights)
-    if not isinstance(layer, PositionalEmbedding):
+    if not isinstance(layer, (PositionalEmbedding, PrefixTokens)):
         layer.weight[PADDING] = 0
 
 

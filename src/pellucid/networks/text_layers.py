@@ -385,7 +385,7 @@ NORM_EPSILON = 1e-12
 
 
 class PositionalEmbedding(nn.Module):
-    """Learnt vector for each place of a text, added to the token's own.
+    """Learnt vector for each place of a text, or patch of an image, added to the token's own.
 
     Padding may reach beyond the last place, whose vector it then gets and nobody reads.
     """
@@ -409,7 +409,7 @@ class Attend(nn.Module):
 
     $$y_i^h = \sum_j a_{ij}^h v_j^h, \quad a_{ij}^h = \mathrm{softmax}_j (q_i^h \cdot k_j^h / \sqrt d)$$
 
-    Sums run over the ids of the text, not over padding.
+    Sums run over the ids of the text, not over padding; without a mask over all tokens.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1.
     """
@@ -419,21 +419,28 @@ class Attend(nn.Module):
         self.heads = heads
 
     def forward(
-        self, projected: Float[Tensor, "batch length thrice"], mask: Bool[Tensor, "batch length"]
+        self,
+        projected: Float[Tensor, "batch length thrice"],
+        mask: Bool[Tensor, "batch length"] | None = None,
     ) -> Float[Tensor, "batch length size"]:
         """Mixed values; `projected` holds queries, keys and values side by side."""
         batch, length, thrice = projected.shape
         query, key, value = self._parts(projected)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None])
+        each = None if mask is None else mask[:, None, None]
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=each)
         return mixed.transpose(1, 2).reshape(batch, length, thrice // 3)
 
     def weights(
-        self, projected: Float[Tensor, "batch length thrice"], mask: Bool[Tensor, "batch length"]
+        self,
+        projected: Float[Tensor, "batch length thrice"],
+        mask: Bool[Tensor, "batch length"] | None = None,
     ) -> Float[Tensor, "batch heads length length"]:
         """Weights $a_{ij}^h$, which the fused operation of `forward` keeps to itself."""
         query, key, _ = self._parts(projected)
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        shares: Tensor = scores.masked_fill(~mask[:, None, None], -torch.inf).softmax(-1)
+        if mask is not None:
+            scores = scores.masked_fill(~mask[:, None, None], -torch.inf)
+        shares: Tensor = scores.softmax(-1)
         return shares
 
     def _parts(self, projected: Tensor) -> tuple[Tensor, ...]:
