@@ -362,9 +362,9 @@ def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opene
 
     The values are those of torch in single precision, each copied before a later layer may write over it.
     Lines that torch has no layer for only pick values, put them in another order or add two of them, which
-    rounds to the same everywhere, or take the mean of a vision transformer's patches. Weights of an attention, which its fused operation keeps to itself, are
-    computed by torch from the queries and keys that it was given. Inputs are raw pixels (1, channel, row,
-    column), features, or ids of a text.
+    rounds to the same everywhere, or take the mean of the patches of an image. Weights of an attention, which
+    its fused operation keeps to itself, are computed by torch from the queries and keys that it was given.
+    Inputs are raw pixels (1, channel, row, column), features, or ids of a text.
 
     Raises: `ValueError` if a layer is of a kind that the reference does not have, or a backbone cannot be
     followed.

@@ -303,7 +303,13 @@ def _transformer_layer(own: _Inside, states: str, mask: str) -> str:
 
 def _vision_transformer(own: _Inside, images: str) -> str:
     states = images
-    children = ("patches", "tokens", "places", "prefix", *(f"layer{at + 1}" for at in range(own.layer.layers)))
+    children = (
+        "patches",
+        "tokens",
+        "places",
+        "prefix",
+        *(f"layer{at + 1}" for at in range(own.layer.layers)),
+    )
     for child in (*children, "norm", "pool"):
         states = own.through(child, states)
     return states
