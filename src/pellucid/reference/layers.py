@@ -136,8 +136,10 @@ def _part_words(sizes: Sizes) -> str:
 
 def _class_token_words(sizes: Sizes) -> str:
     registers = len(sizes.taken[1]) - 1
-    if not registers:
-        return "class token before the patches"
+    if registers < 2:
+        return (
+            "class token and register before the patches" if registers else "class token before the patches"
+        )
     return Sentence("class token and {registers} registers before the patches", registers)
 
 
@@ -422,7 +424,7 @@ _KINDS: dict[str, Layer] = {
         _attention_formula,
         multiply_adds=lambda sizes: len(sizes.taken[0]) * (sizes.taken[0].size // 3),
         letter="l",
-    ),
+    )._replace(stage=None),
     "attention": Layer(
         attention.attention,
         Declaration(

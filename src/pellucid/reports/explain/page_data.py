@@ -441,6 +441,8 @@ def _kind(explanation: Explanation, layer: LayerRecord) -> str | None:
     if layer.name == "probabilities":
         return "probabilities"
     kind = LAYERS[layer.kind].stage or None
+    if kind == "features" and len(layer.output_shape) == 2 and _grid_of(opened) is not None:
+        return None  # of each patch, between two attentions
     if kind == "image" and not explanation.makes_images:
         return None  # a predicted number at the scale of the data
     # The head of a discriminator gives its score, and the losses come after it.

@@ -8,34 +8,34 @@ import { message } from "./words/message.js";
 /** @import { Floats, Layer, LayerFacts, Layout, Shape, Unit } from "./types.js" */
 
 /** Pixels of a patch in a map of a layer, and between its maps. */
-const [CELL, GAP] = [4, 6];
+const [PATCH, BETWEEN] = [4, 6];
 
 /** A map for each channel, its learnt tokens above the patches. @param {Shape} shape @param {number} width @returns {Layout} */
 function layoutOfPatches([tokens, channels], width) {
   const { rows, columns } = need(grid);
   const before = tokens - rows * columns;
-  const top = before ? Math.ceil(before / columns) * CELL + 2 : 0;
-  const [tileWidth, tileHeight] = [columns * CELL + GAP, top + rows * CELL + GAP];
-  const across = Math.max(1, Math.min(channels, Math.floor((width + GAP) / tileWidth)));
+  const top = before ? Math.ceil(before / columns) * PATCH + 2 : 0;
+  const [tileWidth, tileHeight] = [columns * PATCH + BETWEEN, top + rows * PATCH + BETWEEN];
+  const across = Math.max(1, Math.min(channels, Math.floor((width + BETWEEN) / tileWidth)));
   return {
-    cell: [CELL, CELL],
+    cell: [PATCH, PATCH],
     width: across * tileWidth,
     height: Math.ceil(channels / across) * tileHeight,
     spot([token, channel]) {
       const at = token < before ? token : token - before;
       return [
-        (channel % across) * tileWidth + (at % columns) * CELL,
+        (channel % across) * tileWidth + (at % columns) * PATCH,
         Math.floor(channel / across) * tileHeight +
           (token < before ? 0 : top) +
-          Math.floor(at / columns) * CELL,
+          Math.floor(at / columns) * PATCH,
       ];
     },
     unit(x, y) {
       const tile = Math.floor(x / tileWidth);
       const channel = Math.floor(y / tileHeight) * across + tile;
-      const [column, down] = [Math.floor((x % tileWidth) / CELL), y % tileHeight];
+      const [column, down] = [Math.floor((x % tileWidth) / PATCH), y % tileHeight];
       const isLearnt = down < top;
-      const at = Math.floor((isLearnt ? down : down - top) / CELL) * columns + column;
+      const at = Math.floor((isLearnt ? down : down - top) / PATCH) * columns + column;
       const isInside = at < (isLearnt ? before : tokens - before) && tile < across && channel < channels;
       return column < columns && isInside ? [isLearnt ? at : at + before, channel] : null;
     },
@@ -71,7 +71,7 @@ function pictureOf(weights) {
 }
 
 /** Where a patch lies in a picture, as a frame. @param {HTMLElement} picture @param {number} token */
-function frame(picture, token) {
+function framePatch(picture, token) {
   const { rows, columns, before } = need(grid);
   const at = token - before;
   if (at < 0) return;
@@ -98,7 +98,7 @@ export function looksView(layer, [head, asked, key], onUnit) {
   const pictures = Array.from({ length: layer.shape[0] }, (_, each) => {
     const weights = need(attentionFrom(layer, each, query));
     const picture = pictureOf(weights);
-    frame(picture, query);
+    framePatch(picture, query);
     const share = sumOf(weights.subarray(before));
     const words = message("lookOfHead", { head: each, share: Math.round(100 * share) });
     const made = element("button", { "aria-current": each === head ? "true" : "false" }, picture, words);

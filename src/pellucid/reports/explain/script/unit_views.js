@@ -286,7 +286,7 @@ function attentionView(layer, [head, query, key]) {
   const looks = grid ? looksView(layer, [head, query, key], actions.pinUnit) : [];
   const weights = attentionFrom(layer, head, query);
   if (!weights) return looks;
-  const words = message("headWeights", {
+  const words = message(grid ? "headWeightsOfPatches" : "headWeights", {
     head,
     query: tokenLabel(query),
     key: tokenLabel(key),

@@ -116,6 +116,7 @@ export const CHINESE_MESSAGES = {
   memory: "记忆",
   state: "状态",
   headWeights: "头 {head}，词元 {query} 的查询：它对所有词元的权重，总和为 1。词元 {key} 的键得到 {weight}。",
+  headWeightsOfPatches: "头 {head}，{query}的查询：它对所有词元的权重，总和为 1。{key}的键得到 {weight}。",
   classToken: "类别词元",
   register: "寄存词元 {number}",
   patch: "图像块 ({row}, {column})",

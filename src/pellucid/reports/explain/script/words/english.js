@@ -131,6 +131,8 @@ export const ENGLISH_MESSAGES = {
   state: "state",
   headWeights:
     "Head {head}, query of token {query}: its weights over all tokens, which add up to 1. The key of token {key} has {weight}.",
+  headWeightsOfPatches:
+    "Head {head}, query of the {query}: its weights over all tokens, which add up to 1. The key of the {key} has {weight}.",
   classToken: "class token",
   register: "register {number}",
   patch: "patch ({row}, {column})",
