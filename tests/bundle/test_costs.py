@@ -116,7 +116,9 @@ def test_nobody_trains_what_nobody_could_load():
         design("lenet", Settings(model="lenet"), InputFacts((3, 4096, 4096), 10, 1000))
 
 
-@pytest.mark.parametrize("name", ["cnn", "text-cnn", "rnn", "bag", "sentence-encoder", "word-vectors"])
+@pytest.mark.parametrize(
+    "name", ["cnn", "text-cnn", "rnn", "bag", "sentence-encoder", "ngram-encoder", "word-vectors"]
+)
 def test_costs_grow_with_what_they_count(name):
     config = MODELS[name]().network.config
     cost = cost_of_answer(config)
@@ -154,8 +156,9 @@ def _overflowing(folder):
 
 @pytest.mark.parametrize(
     "name",
-    ["cnn", "cnn of numbers", "mlp of vectors", "text-cnn", "rnn", "bag", "sentence-encoder", "word-vectors",
-     "logistic-regression", "ridge", "svm of numbers", "ridge of texts, of numbers", "ridge-on-cnn"],
+    ["cnn", "cnn of numbers", "mlp of vectors", "text-cnn", "rnn", "bag", "sentence-encoder", "ngram-encoder",
+     "word-vectors", "logistic-regression", "ridge", "svm of numbers", "ridge of texts, of numbers",
+     "ridge-on-cnn"],
 )  # fmt: skip
 def test_weights_that_are_finite_and_answers_that_are_not(name, tmp_path):
     save(MODELS[name](), tmp_path / "model", {})

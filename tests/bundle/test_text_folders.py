@@ -20,7 +20,15 @@ from pellucid.input_kinds import TEXTS
 from small_models import CLASSES, reseal, sealed
 from text_models import encoder, text_model
 
-NETWORKS = ["text-cnn", "rnn of sub-words", "bag", "svm-on-text-cnn", "sentence-encoder", "word-vectors"]
+NETWORKS = [
+    "text-cnn",
+    "rnn of sub-words",
+    "bag",
+    "svm-on-text-cnn",
+    "sentence-encoder",
+    "ngram-encoder",
+    "word-vectors",
+]
 
 
 def words_of(folder: Path) -> dict:

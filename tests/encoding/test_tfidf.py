@@ -12,11 +12,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from encoding.written import anything
 from pellucid.data.raw_texts import Texts
 from pellucid.encoding import encoder
+from pellucid.encoding.encoder import LONGEST_ENTRY
 from pellucid.encoding.ngrams import Shape
 from pellucid.encoding.survey import FEW_TEXTS
 from pellucid.encoding.term_weights import MOST_CHARACTERS
 from pellucid.encoding.tfidf import Tfidf, fit_tfidf
-from pellucid.encoding.token_encoders import LONGEST_ENTRY
 from pellucid.encoding.words import characters, normalise, words_of
 
 SHAPES = [Shape(1), Shape(3), Shape(2, 3, 3)]

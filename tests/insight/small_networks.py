@@ -41,6 +41,7 @@ TEXTS = {
     "lstm": lambda: text_model("rnn"),
     "gru": lambda: text_model("rnn", cell="gru", depth=2),
     "sentence-encoder": lambda: text_model("sentence-encoder", length=32, depth=1),
+    "ngram-encoder": lambda: text_model("ngram-encoder", depth=1),
     "lstm-of-numbers": lambda: text_model("rnn", ()),
     "text-cnn-of-labels": lambda: with_labels(text_model("text-cnn", LABELS)),
 }

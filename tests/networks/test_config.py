@@ -114,6 +114,14 @@ def test_any_value_in_any_field_is_read_or_refused(good, data, value):
         (changed("text-cnn", kernels=[2, 2]), r"text-cnn: kernels \[2, 2\], where"),
         (changed("text-cnn", embedding=0), "text-cnn: at least 1 of widths and an embedding of 1"),
         (changed("rnn", widths=[]), "rnn: at least 1 of widths, an embedding of 1 and a cell"),
+        (
+            changed("ngram-encoder", embedding=0),
+            "ngram-encoder: an embedding of at least 1 expected, 0 found",
+        ),
+        (
+            changed("ngram-encoder", kernels=[2, 2]),
+            r"ngram-encoder: kernels \[2, 2\], where at least one, each",
+        ),
         (changed("word-vectors", embedding=0), "word-vectors: an embedding of at least 1 expected, 0 found"),
         (changed_sentence(embedding=0), "sentence-encoder: at least 1 of embedding, .* 0, 2, 4, 256 found"),
         (changed_sentence(feed_forward=0), "sentence-encoder: at least 1 of .* 64, 2, 4, 0 found"),

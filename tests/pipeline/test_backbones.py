@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from pellucid.data import prepare
+from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
 from pellucid.networks import NetworkConfig, Origin
 from pellucid.pipeline.learners import backbone_choice as backbones
 from pellucid.pipeline.learners.backbone_choice import BackboneLimits, chosen, stratified_sample, taken_over
 from pellucid.pipeline.learners.backbone_costs import is_tuned
+from pellucid.pretrained import MULTILINGUAL, read_sentence_folder
 from pellucid.settings import Settings
 from pellucid.targets import REGRESSION
 from pretrained.tiny_bert import write_folder
@@ -152,6 +154,29 @@ def test_few_texts_are_read_by_what_is_installed(texts, monkeypatch, tmp_path):
     assert choice.config.name == "word-vectors"
     assert choice.reason.startswith("There are only 24 texts to learn from, so")
     monkeypatch.setattr(backbones, "_MOST_TEXTS", 5)
+    assert chosen(Settings(), texts) == ()
+
+
+def test_texts_in_another_language_are_read_by_encoders_for_many(texts, monkeypatch, tmp_path):
+    german = Texts.of([f"Der Zug nach {number} ist zu spät" for number in range(len(texts.labels))])
+    texts = dataclasses.replace(texts, inputs=german)
+    read, place, folder = [], tmp_path / "packed.bin", write_folder(tmp_path / "sentences")
+    monkeypatch.setattr(backbones, "at_hand", lambda names: [*names])
+    monkeypatch.setattr(backbones, "installed", lambda name: place)
+
+    def reader(name, *given):
+        read.append((name, given[0]))
+        return read_sentence_folder(folder, given[-1])
+
+    monkeypatch.setattr(backbones, "read_multilingual", reader)
+    found = chosen(Settings(), texts)
+    assert read == [(name, place) for name in MULTILINGUAL]
+    assert found[0].reason.startswith(
+        "There are only 24 texts to learn from, and they do not look English, so use-multilingual, which is"
+    )
+    monkeypatch.setattr(backbones, "_MOST_TEXTS", 5)
+    assert len(chosen(Settings(), texts)) == len(MULTILINGUAL)
+    monkeypatch.setattr(backbones, "_MOST_OF_OTHERS", 5)
     assert chosen(Settings(), texts) == ()
 
 

@@ -18,7 +18,13 @@ from pellucid.classical import TrainingSet, fit_baseline
 from pellucid.classical.training_set import Budget
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
-from pellucid.pretrained import TextBackbone, installed, read_sentence_folder, read_word_vectors
+from pellucid.pretrained import (
+    TextBackbone,
+    installed,
+    read_multilingual,
+    read_sentence_folder,
+    read_word_vectors,
+)
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION
 
@@ -144,3 +150,38 @@ def test_glove_knows_what_sentences_are_about() -> None:
     near = features[6:] @ features[:6].T
     assert near[0, :3].mean() > near[0, 3:].mean()
     assert near[1, 3:].mean() > near[1, :3].mean()
+
+
+LANGUAGES = json.loads(Path(__file__).with_name("golden_languages.json").read_text())
+
+
+@functools.cache
+def for_languages(name: str) -> TextBackbone:
+    texts = Texts.of(LANGUAGES["texts"])
+    return read_multilingual(name, place(name), texts, np.arange(len(texts)))
+
+
+@pytest.mark.parametrize(("name", "within"), [("use-multilingual", 1e-5), ("e5-small", 5e-3)])
+def test_features_are_those_of_the_packages_for_many_languages(name: str, within: float) -> None:
+    # the engine of e5 rounds what passes its layers to 8 bits
+    found, expected = for_languages(name), np.array(LANGUAGES["features"][name])
+    network = found.network(found.config_for(2, Settings())).eval()
+    features = answer_texts(network, found.encoder, LANGUAGES["texts"], network.features)
+    own = features[:, : expected.shape[1]]
+    np.testing.assert_allclose(own, expected, atol=within, rtol=0)
+    cosines = (own * expected).sum(1) / np.linalg.norm(own, axis=1) / np.linalg.norm(expected, axis=1)
+    assert cosines.min() > 0.999
+    assert found.encoder.vocabulary < 50_000
+
+
+@pytest.mark.parametrize("name", ["use-multilingual", "e5-small"])
+def test_a_model_on_many_languages_is_saved_and_says_where_it_comes_from(name: str, tmp_path: Path) -> None:
+    found = for_languages(name)
+    network = found.network(found.config_for(2, Settings())).eval()
+    model = TextModel(network, found.encoder, tuple(ABOUT), CLASSIFICATION)
+    save(model, tmp_path / "model", found.origin.facts())
+    asked = ["Der Bus nach Köln", "京都の寺", *UNSEEN]
+    assert np.array_equal(load(tmp_path / "model").predict_proba(asked), model.predict_proba(asked))
+    card = (tmp_path / "model" / "README.md").read_text().replace("\\", "")
+    assert found.origin.title in card
+    assert found.origin.licence in card

@@ -11,6 +11,7 @@ from pellucid.networks.text_layers import (
     Attend,
     EmbeddingBag,
     MaskedPool,
+    WithoutPadding,
     reordered,
     reversed_order,
     token_mask,
@@ -253,7 +254,9 @@ CASES: dict[str, list[Case]] = {
     ],
     "flatten": [Case((MAPS,), lambda x: x.flatten(1))],
     "unflatten": [Case((draw(2, 12),), lambda x: x.unflatten(1, (3, 2, 2)), {"shape": (3, 2, 2)})],
-    "part": [Case((draw(4, 6),), lambda x: x[:, 2:5], {"start": 2, "stop": 5})],
+    "part": [
+        Case((draw(*shape),), lambda x: x[..., 2:5], {"start": 2, "stop": 5}) for shape in ((4, 6), (4, 3, 6))
+    ],
     "clamp": [Case((draw(4, 6),), lambda x: x.clamp(-0.5, 1.0), {"low": -0.5, "high": 1.0})],
     "patches-to-tokens": [Case((MAPS,), lambda x: x.flatten(2).transpose(1, 2))],
     "class-token": [
@@ -291,6 +294,8 @@ CASES: dict[str, list[Case]] = {
     "present": [Case((tokens,), token_mask) for tokens in (TOKENS, np.zeros((2, 3), np.int64))],
     "text-max": [Case((draw(3, 5, 2), PRESENT), MaskedPool("max"), fixed=(1,))],
     "text-average": [Case((draw(3, 5, 2), PRESENT), MaskedPool("average"), fixed=(1,))],
+    "text-root": [Case((draw(3, 5, 2), PRESENT), MaskedPool("root"), fixed=(1,))],
+    "without-padding": [Case((draw(3, 5, 2), PRESENT), WithoutPadding(), fixed=(1,))],
     "turned-places": [Case((PRESENT,), reversed_order)],
     "turn": [Case((draw(3, 5, 2), reversed_order(torch.from_numpy(PRESENT)).numpy()), reordered, fixed=(1,))],
     "lstm": [recurrent(LSTM_GATES, torch.nn.LSTM)],

@@ -26,6 +26,8 @@ OF_TEXTS = [
     ("text-cnn", Settings(width=3, depth=1, activation="tanh")),
     ("sentence-encoder", Settings()),
     ("sentence-encoder", Settings(depth=1, width=6, activation="relu", dropout=0.0)),
+    ("ngram-encoder", Settings()),
+    ("ngram-encoder", Settings(depth=1, width=6, activation="gelu", dropout=0.0)),
     *[("rnn", Settings(width=3, depth=depth, cell=cell)) for cell in ("lstm", "gru") for depth in (1, 2)],
 ]
 both_modes = pytest.mark.parametrize("training", [True, False], ids=["training", "answering"])

@@ -25,7 +25,7 @@ from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.removal import ignored_of_texts
 from pellucid.data.tables.dialects import dialect_of_file
 from pellucid.data.tables.table import joined_columns_of
-from pellucid.encoding import ENCODERS, Encoder, NgramEncoder, WordPieceEncoder
+from pellucid.encoding import ENCODERS, Encoder, NgramEncoder, UnigramEncoder, WordPieceEncoder
 from pellucid.encoding.tfidf import Tfidf
 from pellucid.encoding.token_encoders import BYTE, CHARACTERS, SUB_WORDS, WORDS
 from pellucid.errors import ModelFileError
@@ -141,7 +141,7 @@ class EncodingPlan(Saved):
     def title(self) -> str:
         """Kind of the pieces of a text, for people."""
         stated = self.settings
-        if self.kind == WordPieceEncoder.kind:
+        if self.kind in (WordPieceEncoder.kind, UnigramEncoder.kind):
             return "words and parts of words, known before training"
         if self.kind not in (NgramEncoder.kind, TF_IDF):
             return _TITLES[stated["tokens"]]

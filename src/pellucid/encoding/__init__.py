@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pellucid.encoding.encoder import UNKNOWN, Encoder, Tokens
     from pellucid.encoding.ngrams import NgramEncoder
     from pellucid.encoding.token_encoders import ENCODERS, TokenEncoder, WordPieceEncoder
+    from pellucid.encoding.unigram import UnigramEncoder
 
 __getattr__, __all__ = on_first_use(
     __name__,
@@ -20,5 +21,6 @@ __getattr__, __all__ = on_first_use(
         "encoder": "Encoder UNKNOWN Tokens",
         "ngrams": "NgramEncoder",
         "token_encoders": "ENCODERS TokenEncoder WordPieceEncoder",
+        "unigram": "UnigramEncoder",
     },
 )

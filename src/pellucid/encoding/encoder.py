@@ -26,6 +26,9 @@ MOST_ENTRIES = 1_000_000
 # Most bytes of a file with a vocabulary.
 MOST_BYTES = 64 << 20
 
+# Most characters of a word or piece that a vocabulary holds.
+LONGEST_ENTRY = 64
+
 LENGTH = Whole(1, LONGEST)
 
 
@@ -41,6 +44,27 @@ def read_content(content: bytes, fields: Mapping[str, Field]) -> dict[str, Any]:
             Sentence("{content} bytes, where a vocabulary has at most {MOST_BYTES}", len(content), MOST_BYTES)
         )
     return read_object("vocabulary", parse(content), fields)
+
+
+def read_entries(value: object) -> tuple[str, ...]:
+    """Check words or characters out of JSON: different texts that UTF-8 can write.
+
+    Raises: `ValueError` if it is no list of such, or too long.
+    """
+    if not isinstance(value, list) or len(value) > MOST_ENTRIES:
+        raise ValueError(Sentence("entries: no list of at most {MOST_ENTRIES} texts", MOST_ENTRIES))
+    for entry in value:
+        if not isinstance(entry, str) or not 1 <= len(entry) <= LONGEST_ENTRY:
+            raise ValueError(
+                Sentence(
+                    "entries: {entry!r} is no text of 1 to {LONGEST_ENTRY} characters",
+                    str(entry)[:40],
+                    LONGEST_ENTRY,
+                )
+            )
+        if any("\ud800" <= character <= "\udfff" for character in entry):
+            raise ValueError("entries: one of them is not Unicode")
+    return tuple(value)
 
 
 class Coverage(NamedTuple):
@@ -145,18 +169,26 @@ class Encoder:
 
     Attributes:
         kind: its key in `ENCODERS`.
-        marks: ids that it puts around every text.
         length: most ids of a text, marks included; what comes after is not read.
     """
 
     kind: ClassVar[str]
-    marks: ClassVar[int] = 0
     length: int
 
     @property
     @abstractmethod
     def vocabulary(self) -> int:
         """Number of ids, `PADDING` and `UNKNOWN` included."""
+
+    @property
+    def around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Ids of marks that it puts before and behind every text."""
+        return (), ()
+
+    @property
+    def marks(self) -> int:
+        """Number of ids that it puts around every text."""
+        return sum(map(len, self.around))
 
     def encode(self, texts: Sequence[str]) -> Tokens:
         """Ids of any number of texts, from one to `length` each."""
@@ -196,8 +228,21 @@ class Encoder:
     def _marked(
         self, ids: Int32[np.ndarray, " ids"], offsets: Int64[np.ndarray, " starts"]
     ) -> tuple[Int32[np.ndarray, " marked"], Int64[np.ndarray, " starts"]]:
-        """Ids of a block with the marks around every text, where there are such."""
-        return ids, offsets
+        """Ids of a block, cut where they are too many, with the marks around every text."""
+        if not self.marks:
+            return ids, offsets
+        before, behind = self.around
+        counts = np.minimum(np.diff(offsets), self.length - self.marks)
+        starts = starts_of(counts + self.marks)
+        marked = np.empty(starts[-1], np.int32)
+        for place, number in enumerate(before):
+            marked[starts[:-1] + place] = number
+        for place, number in enumerate(reversed(behind), start=1):
+            marked[starts[1:] - place] = number
+        numbers = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        places = np.repeat(starts[:-1] + len(before), counts) + numbers
+        marked[places] = ids[np.repeat(offsets[:-1], counts) + numbers]
+        return marked, starts
 
     def _covered(self, block: list[str]) -> Coverage:
         ids, offsets = self._ids(block)

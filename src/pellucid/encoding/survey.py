@@ -1,5 +1,6 @@
 """Survey of training texts before their vocabulary is made: samples, scripts and counts in bounded memory."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -8,8 +9,8 @@ from jaxtyping import Int64, UInt64
 
 from pellucid.arithmetic.draws import names, prefixes
 from pellucid.data.raw_texts import Texts, without_spaces
-from pellucid.encoding.encoder import blocks, picked
-from pellucid.encoding.token_encoders import LONGEST_ENTRY, split
+from pellucid.encoding.encoder import LONGEST_ENTRY, blocks, picked
+from pellucid.encoding.token_encoders import split
 from pellucid.encoding.words import SPACE, characters, normalise, words_of
 
 # Below so many training texts every piece is kept, and too little is known to judge a vocabulary.
@@ -158,6 +159,36 @@ def script_of(sample: Sample) -> Script:
         long += int(sizes[sizes > LONG_WORD].sum())
         seen += int(np.count_nonzero(found.kinds != SPACE))
     return Script(alone / max(1, seen), long / max(1, seen))
+
+
+# Frequent words of English, and of other languages in Latin letters; none that English has too.
+_ENGLISH = frozenset(
+    "the of and to is are was for with that this it you not be have from how what my your can".split()
+)
+_OTHERS = frozenset(
+    "der das und ist nicht ein eine einer mit für auf den von zu zum zur im het een van voor niet met "
+    "le la les des du et est une dans pour sur qui el los las del con por para una un em uma não dos da "
+    "il di che per della non gli sono się nie jest dla na se je za ki pri ve bir bu için och att det som "
+    "af til er ikke ei az és egy nem hogy yang dengan untuk".split()
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_LAST_LATIN = "\u024f"
+
+
+def looks_english(texts: Texts, train: Int64[np.ndarray, " train"]) -> bool:
+    """False where the training texts show another language, by some of them.
+
+    They do where more than a tenth of their letters are not Latin, or frequent words of other languages come
+    more often than such of English.
+    """
+    letters = foreign = english = others = 0
+    for block in Sample(texts, train, len(train)).some(_TEXTS_FOR_SCRIPT).blocks():
+        for word in _WORD.findall(" ".join(block).lower()):
+            letters += len(word)
+            foreign += sum(character > _LAST_LATIN for character in word)
+            english += word in _ENGLISH
+            others += word in _OTHERS
+    return 10 * foreign <= letters and others <= english
 
 
 class Survey(NamedTuple):

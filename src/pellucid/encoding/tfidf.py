@@ -9,11 +9,10 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Bool, Int64, UInt64
 
-from pellucid.encoding.encoder import FIRST, Lookup, lookups_of, picked
+from pellucid.encoding.encoder import FIRST, LONGEST_ENTRY, Lookup, lookups_of, picked
 from pellucid.encoding.ngrams import Grams, Shape, grams_of
 from pellucid.encoding.survey import Counter, least_texts
 from pellucid.encoding.term_weights import Entries, TermWeights, columns_of, counted_entries, whole_blocks
-from pellucid.encoding.token_encoders import LONGEST_ENTRY
 from pellucid.encoding.words import starts_of
 
 MOST_FEATURES = 200_000

@@ -20,6 +20,7 @@ from pellucid.encoding.encoder import (
     Encoder,
     Lookup,
     read_content,
+    read_entries,
 )
 from pellucid.encoding.ngrams import NgramEncoder
 from pellucid.encoding.subwords import (
@@ -32,6 +33,7 @@ from pellucid.encoding.subwords import (
     split_by_words,
     tokens_of,
 )
+from pellucid.encoding.unigram import UnigramEncoder
 from pellucid.encoding.words import (
     SPACE,
     Spans,
@@ -56,9 +58,6 @@ SUB_WORDS = "sub-words"
 CHARACTERS = "characters"
 BYTE = "bytes"
 TOKENS = (WORDS, SUB_WORDS, CHARACTERS, BYTE)
-
-# Most characters of a word that a vocabulary holds.
-LONGEST_ENTRY = 64
 
 _SPACE = 0x20
 _TOKEN_FIELDS: Fields = {"tokens": OneOf(TOKENS), "length": LENGTH, "vocabulary": Whole(FIRST, MOST_ENTRIES)}
@@ -169,27 +168,6 @@ class TokenEncoder(Encoder):
         return self._lookup.find(names(prefixes(points), spans.starts, spans.ends)), spans
 
 
-def read_entries(value: object) -> tuple[str, ...]:
-    """Check words or characters out of JSON: different texts that UTF-8 can write.
-
-    Raises: `ValueError` if it is no list of such, or too long.
-    """
-    if not isinstance(value, list) or len(value) > MOST_ENTRIES:
-        raise ValueError(Sentence("entries: no list of at most {MOST_ENTRIES} texts", MOST_ENTRIES))
-    for entry in value:
-        if not isinstance(entry, str) or not 1 <= len(entry) <= LONGEST_ENTRY:
-            raise ValueError(
-                Sentence(
-                    "entries: {entry!r} is no text of 1 to {LONGEST_ENTRY} characters",
-                    str(entry)[:40],
-                    LONGEST_ENTRY,
-                )
-            )
-        if any("\ud800" <= character <= "\udfff" for character in entry):
-            raise ValueError("entries: one of them is not Unicode")
-    return tuple(value)
-
-
 # The marks of BERT: what fills up, what is unknown, what comes before and behind every text.
 FILLER = "[PAD]"
 STRANGER = "[UNK]"
@@ -227,7 +205,6 @@ class WordPieceEncoder(Encoder):
     lower_case: bool = True  # whether capitals and accents are dropped first
 
     kind: ClassVar[str] = "word-pieces"
-    marks: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         _PIECE_FIELDS["length"].read("length", self.length)
@@ -250,8 +227,9 @@ class WordPieceEncoder(Encoder):
         return FIRST + len(self.entries)
 
     @cached_property
-    def _marks(self) -> tuple[int, int]:
-        return FIRST + self.entries.index(START), FIRST + self.entries.index(END)
+    def around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Ids of `[CLS]` and `[SEP]`."""
+        return (FIRST + self.entries.index(START),), (FIRST + self.entries.index(END),)
 
     @cached_property
     def _tokenizer(self) -> "Tokenizer":
@@ -276,7 +254,7 @@ class WordPieceEncoder(Encoder):
         pieces = [
             (read[start:end], number) for (start, end), number in zip(found.offsets, found.ids, strict=True)
         ]
-        start, end = self._marks
+        (start,), (end,) = self.around
         return [("", start), *pieces[: self.length - self.marks], ("", end)]
 
     def read_as(self, characters: Sequence[str], parting: str) -> list[str]:
@@ -312,20 +290,8 @@ class WordPieceEncoder(Encoder):
 
         return split_by_words(ids_of, _WORD, [written(text) for text in texts])
 
-    def _marked(
-        self, ids: Int32[np.ndarray, " ids"], offsets: Int64[np.ndarray, " starts"]
-    ) -> tuple[Int32[np.ndarray, " marked"], Int64[np.ndarray, " starts"]]:
-        """Cut what is too long, and put marks around every text."""
-        counts = np.minimum(np.diff(offsets), self.length - self.marks)
-        starts = starts_of(counts + self.marks)
-        marked = np.empty(starts[-1], np.int32)
-        marked[starts[:-1]], marked[starts[1:] - 1] = self._marks
-        numbers = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        marked[np.repeat(starts[:-1] + 1, counts) + numbers] = ids[np.repeat(offsets[:-1], counts) + numbers]
-        return marked, starts
-
 
 # Every encoder by its kind, as saved models name it.
 ENCODERS: dict[str, type[Encoder]] = {
-    each.kind: each for each in (TokenEncoder, NgramEncoder, WordPieceEncoder)
+    each.kind: each for each in (TokenEncoder, NgramEncoder, WordPieceEncoder, UnigramEncoder)
 }

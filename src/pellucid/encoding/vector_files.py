@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from pellucid.data.tables.columnar_files import open_columns
-from pellucid.encoding.token_encoders import LONGEST_ENTRY, WORDS, split
+from pellucid.encoding.encoder import LONGEST_ENTRY
+from pellucid.encoding.token_encoders import WORDS, split
 from pellucid.encoding.words import normalise
 from pellucid.errors import DataError
 from pellucid.safety.budgets import MEMORY

@@ -4,7 +4,7 @@ import functools
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -215,16 +215,16 @@ class Aligned(NamedTuple):
         )
 
 
-def aligned(written: str) -> Aligned:
-    """Normalise a text and remember where everything comes from."""
-    whole = normalise(written)
+def aligned(written: str, read: Callable[[str], str] = normalise) -> Aligned:
+    """Normalise a text by `read` and remember where everything comes from."""
+    whole = read(written)
     starts: list[int] = []
     ends: list[int] = []
     begin = 0
     for end in range(1, len(written) + 1):
         if end < len(written) and _belongs(written[end]):
             continue
-        count = len(normalise(written[begin:end]))
+        count = len(read(written[begin:end]))
         starts += [begin] * count
         ends += [end] * count
         begin = end

@@ -23,7 +23,7 @@ from pellucid.bundle import (
 from pellucid.bundle.model import require_images
 from pellucid.bundle.models import OnNetwork
 from pellucid.data.wording import quoted, some
-from pellucid.encoding import WordPieceEncoder
+from pellucid.encoding import UnigramEncoder, WordPieceEncoder
 from pellucid.encoding.encoder import FIRST
 from pellucid.encoding.words import without_joints
 from pellucid.errors import ModelFileError
@@ -360,7 +360,7 @@ def _pieces(model: Model, inputs: Inputs, attributions: Attributions | None) -> 
     tokens = []
     for piece, number in () if encoder is None else encoder.explain(text):
         # A mark before or behind the text is no piece of it, and has its name.
-        if not piece and isinstance(encoder, WordPieceEncoder) and number >= FIRST:
+        if not piece and isinstance(encoder, (WordPieceEncoder, UnigramEncoder)) and number >= FIRST:
             piece = encoder.entries[number - FIRST]
         tokens.append(without_joints(piece))
     pieces: list[str] = []

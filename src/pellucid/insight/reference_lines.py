@@ -23,14 +23,18 @@ from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, ResidualB
 from pellucid.networks.text_layers import (
     Attend,
     BothWays,
+    Branch,
+    BranchedNgrams,
     EmbeddingBag,
     MaskedPool,
     ParallelConvolutions,
     PositionalEmbedding,
+    Shortcut,
     TokenConv1d,
     Transformer,
     TransformerLayer,
     UnitLength,
+    WithoutPadding,
 )
 from pellucid.networks.vision_transformers import (
     LayerScale,
@@ -129,6 +133,7 @@ SAME: dict[type[nn.Module], Same] = {
     PrefixTokens: Same("class-token", ("weight",)),
     LayerScale: Same("layer-scale", ("weight",)),
     UnitLength: Same("unit-length"),
+    WithoutPadding: Same("without-padding"),
     EmbeddingBag: Same("weighed-sum", ("weight", "bias", "rarity"), lambda layer: {"groups": layer.groups}),
 }
 
@@ -291,6 +296,32 @@ def _transformer(own: _Inside, tokens: str) -> str:
     return through("unit", through("mean", states, mask))
 
 
+def _branched_ngrams(own: _Inside, tokens: str) -> str:
+    line, through, filters = own.line, own.through, own.layer.filters
+    mask, vectors = line("mask", "present", tokens), through("embedding", tokens)
+    maps, grams = through("present", through("norm1", through("project", vectors)), mask), []
+    for number, kernel in enumerate(own.layer.kernels):
+        start = number * filters
+        part = line(f"part{kernel}", "part", maps, start=start, stop=start + filters)
+        grams.append(through(f"branch{kernel}", part, mask))
+    features = through("norm2", line("features", "side-by-side", vectors, *grams))
+    pooled = through("linear", through("pool", features, mask))
+    return through("unit", through("dense2", through("dense1", pooled)))
+
+
+def _branch(own: _Inside, values: str, mask: str) -> str:
+    line, through = own.line, own.through
+    hidden = line("shortcut1", "add", through("activation1", through("conv1", values)), values)
+    hidden = through("present", hidden, mask)
+    return line("shortcut2", "add", through("activation2", through("conv2", hidden)), hidden)
+
+
+def _shortcut(own: _Inside, values: str) -> str:
+    through = own.through
+    inner = through("linear2", through("inner", through("linear1", values)))
+    return through("activation", own.line("shortcut", "add", inner, through("around", values)))
+
+
 def _transformer_layer(own: _Inside, states: str, mask: str) -> str:
     line, through = own.line, own.through
     projected = through("query_key_value", states)
@@ -340,6 +371,9 @@ _PARTS: dict[type[nn.Module], Callable[..., str]] = {
     ParallelConvolutions: _parallel_convolutions,
     BothWays: _both_ways,
     KnownWords: _known_words,
+    BranchedNgrams: _branched_ngrams,
+    Branch: _branch,
+    Shortcut: _shortcut,
     Transformer: _transformer,
     TransformerLayer: _transformer_layer,
     VisionTransformer: _vision_transformer,

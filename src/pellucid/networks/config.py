@@ -117,6 +117,15 @@ class PatchAttention(Attention):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Branches(OwnLayers):
+    """Layers of `ngram-encoder`."""
+
+    kernels: Annotated[tuple[int, ...], Items(MOST_LAYERS, each=Whole(1, LARGEST_KERNEL))]  # ids of an n-gram
+    filters: Annotated[int, Whole(1, LARGEST_WIDTH)]  # numbers of a place for each kernel
+    hidden: Annotated[int, Whole(1, LARGEST_WIDTH)]  # units of the dense layers in the middle
+
+
+@dataclass(frozen=True, kw_only=True)
 class Architecture(OwnLayers):
     """Layers of `backbone`, which others designed."""
 
@@ -151,6 +160,7 @@ OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "rnn": Recurrent,
     "bag": Grams,
     "sentence-encoder": Attention,
+    "ngram-encoder": Branches,
     "word-vectors": OwnLayers,
     "backbone": Architecture,
     "vision-transformer": PatchAttention,

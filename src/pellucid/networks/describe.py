@@ -24,6 +24,7 @@ from pellucid.networks.text_layers import (
     PositionalEmbedding,
     TokenConv1d,
     UnitLength,
+    WithoutPadding,
 )
 from pellucid.networks.vision_transformers import LayerScale, PoolTokens, PrefixTokens, ToTokens
 
@@ -161,7 +162,7 @@ class _Tokens:
     def through(self, layer: nn.Module, output_shape: tuple[int, ...]) -> tuple[int, ...] | None:
         """Take one more layer in, and return how many tokens its outputs see."""
         if isinstance(layer, TokenConv1d):
-            self.size = min(self.length, layer.kernel_size[0])
+            self.size = min(self.length, layer.sees)
         elif isinstance(layer, (Attend, MaskedPool, nn.RNNBase, MeanAndMax, EmbeddingBag)):
             self.size = self.length
         return (self.size,)
@@ -216,6 +217,7 @@ _KINDS: dict[type, Callable[[Any], str]] = {  # at most 16 characters each
     nn.LayerNorm: lambda layer: "layer norm",
     Attend: lambda layer: Sentence("attention x{heads}", layer.heads),
     UnitLength: lambda layer: "to length 1",
+    WithoutPadding: lambda layer: "zeros at padding",
     GlobalPool: lambda layer: Sentence("global {pooling}", layer.pooling),
     ToTokens: lambda layer: "maps to tokens",
     PrefixTokens: lambda layer: "learnt tokens",

@@ -47,6 +47,7 @@ NETWORKS: dict[str, Family] = {
     "sentence-encoder": Family(
         text_networks.design_sentence_encoder, text_networks.assemble_sentence_encoder, TEXTS
     ),
+    "ngram-encoder": Family(text_networks.design_ngram_encoder, text_networks.assemble_ngram_encoder, TEXTS),
     "word-vectors": Family(text_networks.design_word_vectors, text_networks.assemble_word_vectors, TEXTS),
 }
 

@@ -233,7 +233,7 @@ class EmbeddingBag(nn.Module):
 
 
 class MaskedPool(nn.Module):
-    """Largest or mean value of each channel over the places of a text."""
+    """Largest or mean of each channel over the places of a text, or their sum by the root of how many."""
 
     def __init__(self, pooling: str) -> None:
         super().__init__()
@@ -246,7 +246,9 @@ class MaskedPool(nn.Module):
         each = mask.unsqueeze(2)
         if self.pooling == "max":
             return values.masked_fill(~each, -torch.inf).amax(1)
-        return values.masked_fill(~each, 0).sum(1) / each.sum(1)
+        counts = each.sum(1)
+        divisor = counts.to(values.dtype).sqrt() if self.pooling == "root" else counts
+        return values.masked_fill(~each, 0).sum(1) / divisor
 
 
 class TokenConv1d(nn.Conv1d):
@@ -254,6 +256,7 @@ class TokenConv1d(nn.Conv1d):
 
     def __init__(self, size: int, filters: int, kernel: int) -> None:
         super().__init__(size, filters, kernel)
+        self.sees = kernel  # places, in the end
 
     def forward(self, vectors: Float[Tensor, "batch length size"]) -> Float[Tensor, "batch length filters"]:
         """One value per filter and place."""
@@ -517,3 +520,99 @@ class Transformer(nn.Module):
             states = getattr(self, f"layer{number}")(states, mask)
         vectors: Tensor = self.unit(self.mean(states, mask))
         return vectors
+
+
+# Layers of an encoder of n-grams, whose cost grows with the length of a text alone.
+
+
+class WithoutPadding(nn.Module):
+    """Zeros at padding, so that what lies beside it does not depend on how long other texts are."""
+
+    def forward(
+        self, values: Float[Tensor, "batch length channel"], mask: Bool[Tensor, "batch length"]
+    ) -> Float[Tensor, "batch length channel"]:
+        """Values of the ids alone."""
+        return values.masked_fill(~mask.unsqueeze(2), 0)
+
+
+class Branch(nn.Module):
+    r"""Two convolutions over neighbouring places, each behind an activation and with a shortcut around it.
+
+    $$h = x + f(\mathrm{conv}_1(x)), \quad y = h + f(\mathrm{conv}_2(h))$$
+
+    Padding, where values must be 0, is 0 before the second as well.
+    """
+
+    def __init__(self, kernel: int, filters: int, activation: str) -> None:
+        super().__init__()
+        self.conv1 = TokenConv1d(filters, filters, kernel)
+        self.activation1 = make_activation(activation)
+        self.present = WithoutPadding()
+        self.conv2 = TokenConv1d(filters, filters, kernel)
+        self.conv2.sees = 2 * kernel - 1
+        self.activation2 = make_activation(activation)
+
+    def forward(
+        self, values: Float[Tensor, "batch length filters"], mask: Bool[Tensor, "batch length"]
+    ) -> Float[Tensor, "batch length filters"]:
+        """New values of the places."""
+        hidden = self.present(values + self.activation1(self.conv1(values)), mask)
+        result: Tensor = hidden + self.activation2(self.conv2(hidden))
+        return result
+
+
+class Shortcut(nn.Module):
+    r"""Two dense layers and one around them: $y = g(V x + U f(W x))$, all without biases; $f$ is ReLU."""
+
+    def __init__(self, incoming: int, hidden: int, outgoing: int, last: str) -> None:
+        super().__init__()
+        self.linear1 = nn.Linear(incoming, hidden, bias=False)
+        self.inner = make_activation("relu")
+        self.linear2 = nn.Linear(hidden, outgoing, bias=False)
+        self.around = nn.Linear(incoming, outgoing, bias=False)
+        self.activation = make_activation(last)
+
+    def forward(self, values: Float[Tensor, "batch incoming"]) -> Float[Tensor, "batch outgoing"]:
+        """New features."""
+        result: Tensor = self.activation(self.linear2(self.inner(self.linear1(values))) + self.around(values))
+        return result
+
+
+class BranchedNgrams(nn.Module):
+    """Vectors of ids and of n-grams of several widths, their sum over the text, dense layers, length 1.
+
+    `vocabulary` is the number of ids, `size` the length of the vector of an id and of the result; `kernels`
+    are ids of an n-gram, `filters` the numbers of each, `hidden` the units of the dense layers in the middle.
+
+    Source: Yang et al. 2019, arXiv:1907.04307, section 3, the encoder of convolutions.
+    """
+
+    def __init__(
+        self, vocabulary: int, size: int, kernels: tuple[int, ...], filters: int, hidden: int, activation: str
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, size, padding_idx=PADDING)
+        self.project = nn.Linear(size, filters * len(kernels))
+        self.norm1 = nn.LayerNorm(filters * len(kernels), eps=NORM_EPSILON)
+        self.present = WithoutPadding()
+        for kernel in kernels:
+            self.add_module(f"branch{kernel}", Branch(kernel, filters, activation))
+        self.kernels, self.filters = kernels, filters
+        self.norm2 = nn.LayerNorm(size + filters * len(kernels), eps=NORM_EPSILON)
+        self.pool = MaskedPool("root")
+        self.linear = nn.Linear(size + filters * len(kernels), size, bias=False)
+        self.dense1 = Shortcut(size, hidden, hidden, "relu")
+        self.dense2 = Shortcut(hidden, size, size, "tanh")
+        self.unit = UnitLength()
+
+    def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch size"]:
+        """One vector for each text."""
+        mask, vectors = token_mask(tokens), self.embedding(tokens)
+        parts = self.present(self.norm1(self.project(vectors)), mask).split(self.filters, 2)
+        grams = [
+            getattr(self, f"branch{kernel}")(part, mask)
+            for kernel, part in zip(self.kernels, parts, strict=True)
+        ]
+        pooled = self.linear(self.pool(self.norm2(torch.cat([vectors, *grams], 2)), mask))
+        found: Tensor = self.unit(self.dense2(self.dense1(pooled)))
+        return found

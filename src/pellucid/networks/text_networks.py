@@ -1,4 +1,4 @@
-"""Networks of texts: `bag`, `text-cnn`, `rnn`, `word-vectors` and `sentence-encoder`."""
+"""Networks of texts: `bag`, `text-cnn`, `rnn`, `word-vectors`, `sentence-encoder`, `ngram-encoder`."""
 
 from collections import OrderedDict
 
@@ -11,6 +11,7 @@ from pellucid.networks.backbone import HeadSizes, make_head
 from pellucid.networks.config import (
     MANY_CLASSES,
     Attention,
+    Branches,
     Filters,
     Grams,
     InputFacts,
@@ -22,6 +23,7 @@ from pellucid.networks.layers import add_dense, make_activation, make_dropout
 from pellucid.networks.network import Network
 from pellucid.networks.text_layers import (
     BothWays,
+    BranchedNgrams,
     EmbeddingBag,
     MeanAndMax,
     ParallelConvolutions,
@@ -254,4 +256,44 @@ def assemble_sentence_encoder(config: NetworkConfig) -> Network:
         for _ in range(own.transformer_layers)
     ]
     body = Transformer(config.vocabulary, config.input_shape[0], config.embedding, layers)
+    return Network(config, nn.Sequential(OrderedDict(encoder=body)), make_head(config, config.embedding))
+
+
+# `ngram-encoder`: likewise made for weights that were learnt elsewhere.
+
+
+def design_ngram_encoder(settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose sizes: `width` and `depth` are those of the head, which has no hidden layer by default."""
+    head = HeadSizes.of(settings)
+    return designed(
+        "ngram-encoder",
+        settings,
+        facts,
+        head.widths,
+        "relu",
+        dropout=head.dropout,
+        embedding=32,
+        pooling="average",
+        own=Branches(kernels=(2, 3), filters=16, hidden=24),
+    )
+
+
+def assemble_ngram_encoder(config: NetworkConfig) -> Network:
+    """Assemble the encoder and a head with hidden layers `widths`.
+
+    Raises: `ValueError` if there are no numbers for a token, or a kernel is missing or comes twice.
+    """
+    own = config.layers(Branches)
+    if not config.embedding:
+        raise ValueError("ngram-encoder: an embedding of at least 1 expected, 0 found")
+    if not own.kernels or len(set(own.kernels)) < len(own.kernels):
+        raise ValueError(
+            Sentence(
+                "ngram-encoder: kernels {kernels}, where at least one, each once, is expected",
+                list(own.kernels),
+            )
+        )
+    body = BranchedNgrams(
+        config.vocabulary, config.embedding, own.kernels, own.filters, own.hidden, config.activation
+    )
     return Network(config, nn.Sequential(OrderedDict(encoder=body)), make_head(config, config.embedding))

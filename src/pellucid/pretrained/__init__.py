@@ -1,7 +1,9 @@
 """Pretrained weights from local files alone: read strictly, never run, with their origin."""
 
+from pellucid.pretrained.folders import read_folder, require_form
 from pellucid.pretrained.image_backbones import ImageBackbone, packaged_backbone, timm_backbone
 from pellucid.pretrained.known_weights import (
+    MULTILINGUAL,
     OF_IMAGES,
     OF_TEXTS,
     SENTENCES,
@@ -13,12 +15,14 @@ from pellucid.pretrained.known_weights import (
 from pellucid.pretrained.text_backbones import (
     MOST_FREQUENT,
     TextBackbone,
+    read_multilingual,
     read_sentence_folder,
     read_word_vectors,
 )
 
 __all__ = [
     "MOST_FREQUENT",
+    "MULTILINGUAL",
     "OF_IMAGES",
     "OF_TEXTS",
     "SENTENCES",
@@ -29,7 +33,10 @@ __all__ = [
     "at_hand",
     "installed",
     "packaged_backbone",
+    "read_folder",
+    "read_multilingual",
     "read_sentence_folder",
     "read_word_vectors",
+    "require_form",
     "timm_backbone",
 ]

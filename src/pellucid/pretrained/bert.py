@@ -1,6 +1,7 @@
 """BERT out of foreign files: its tensors under our own names, its sizes and its list of pieces."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +9,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from pellucid.encoding.token_encoders import FILLER, STRANGER, read_entries
+from pellucid.encoding.encoder import read_entries
+from pellucid.encoding.token_encoders import FILLER, STRANGER
 from pellucid.errors import ModelFileError
 from pellucid.language.sentence import Sentence
 from pellucid.networks import NetworkConfig
@@ -67,11 +69,11 @@ class BertSizes(NamedTuple):
 
         Raises: `ValueError` if it is of another kind of model, or a size is missing or out of bounds.
         """
-        _require("model_type", document.get("model_type"), ["bert"])
-        _require("layer_norm_eps", document.get("layer_norm_eps", NORM_EPSILON), [NORM_EPSILON])
+        require("model_type", document.get("model_type"), ["bert"])
+        require("layer_norm_eps", document.get("layer_norm_eps", NORM_EPSILON), [NORM_EPSILON])
         positions = document.get("position_embedding_type", "absolute")
-        _require("position_embedding_type", positions, ["absolute"])
-        _require("hidden_act", document.get("hidden_act"), _ACTIVATIONS)
+        require("position_embedding_type", positions, ["absolute"])
+        require("hidden_act", document.get("hidden_act"), _ACTIVATIONS)
         sizes = {ours: Whole(1, most).read(name, document.get(name)) for ours, (name, most) in _SIZES.items()}
         return cls(**sizes, activation=document["hidden_act"])
 
@@ -139,7 +141,7 @@ class BertSizes(NamedTuple):
         return {_PREFIX + name: tensor for name, tensor in found.items()}
 
 
-def _require(name: str, found: object, supported: Sequence[object]) -> None:
+def require(name: str, found: object, supported: Sequence[object]) -> None:
     """Refuse what is not supported with a `ValueError`."""
     if found not in supported:
         known = ", ".join(str(each) for each in supported)
@@ -205,47 +207,74 @@ def ordered(pieces: Sequence[str], most: int) -> Pieces:
 _KINDS = ("F64", "F32", "F16", "BF16")
 
 
-def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]], prefix: str) -> dict[str, Tensor]:
+def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors of a file by name; none of them is read.
+
+    Raises: `ModelFileError` if the file is damaged or is no safetensors file.
+    """
+    with _opened(path) as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+
+
+def read_tensors(
+    path: Path, expected: Mapping[str, tuple[int, ...]], prefix: str, others: tuple[str, ...] = ("",)
+) -> dict[str, Tensor]:
     """Read the expected tensors, by name and shape, as float32, each in memory of its own.
 
-    In the file their names may all have the prefix. It may hold more than is needed, metadata too, so that
-    the stricter reading of model folders does not fit it. The library checks the header against the file's
-    own size before anything is read.
+    In the file their names may all have the prefix. It may hold more than is needed, by default whatever has
+    such a beginning as `others` lists, metadata too, so that the stricter reading of model folders does not
+    fit it. The library checks the header against the file's own size before anything is read.
 
     Raises: `ModelFileError` if the file is damaged, is no safetensors file, lacks a tensor, or holds one of
-        another shape or with numbers that are not finite.
+        another shape, with numbers that are not finite, or that does not belong there.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = set(file.keys())
-            prefix = prefix if prefix + next(iter(expected)) in names else ""
-            for name, shape in expected.items():
-                name = prefix + name
-                if name not in names:
-                    raise ModelFileError(
-                        "{path}: lacks {name!r}; choose the weights that belong to the config", path, name
-                    )
-                form = file.get_slice(name)
-                if form.get_dtype() not in _KINDS or tuple(form.get_shape()) != shape:
-                    raise ModelFileError(
-                        "{path}: {name!r} is {get_dtype} {get_shape}, where fractions of the "
-                        "shape {shape} are expected; choose the weights that belong to the config",
-                        path,
-                        name,
-                        form.get_dtype(),
-                        form.get_shape(),
-                        list(shape),
-                    )
-            tensors = {name: file.get_tensor(prefix + name).to(torch.float32, copy=True) for name in expected}
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(
-            "{path}: not an undamaged safetensors file ({error}); other files may run code and are refused",
-            path,
-            error,
-        ) from error
+    with _opened(path) as file:
+        names = set(file.keys())
+        prefix = prefix if prefix + next(iter(expected)) in names else ""
+        known = {name.removeprefix(prefix) for name in names} - expected.keys()
+        if more := sorted(name for name in known if not name.startswith(others)):
+            raise ModelFileError(
+                "{path}: has, and the network has not, {more} tensors, such as {name!r}; choose the "
+                "weights that belong to the config",
+                path,
+                len(more),
+                more[0],
+            )
+        for name, shape in expected.items():
+            name = prefix + name
+            if name not in names:
+                raise ModelFileError(
+                    "{path}: lacks {name!r}; choose the weights that belong to the config", path, name
+                )
+            form = file.get_slice(name)
+            if form.get_dtype() not in _KINDS or tuple(form.get_shape()) != shape:
+                raise ModelFileError(
+                    "{path}: {name!r} is {get_dtype} {get_shape}, where fractions of the "
+                    "shape {shape} are expected; choose the weights that belong to the config",
+                    path,
+                    name,
+                    form.get_dtype(),
+                    form.get_shape(),
+                    list(shape),
+                )
+        tensors = {name: file.get_tensor(prefix + name).to(torch.float32, copy=True) for name in expected}
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ModelFileError(
                 "{path}: {prefix!r} holds numbers that are not finite; use another copy", path, prefix + name
             )
     return tensors
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Context of an open safetensors file; what is wrong with it becomes a `ModelFileError`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            "{path}: not an undamaged safetensors file ({error}); other files may run code and are refused",
+            path,
+            error,
+        ) from error

@@ -5,10 +5,10 @@ safetensors under timm's names; a classifier among them is left out.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -76,8 +76,7 @@ class ImageBackbone:
             input_shape=shape,
             outputs=outputs,
             activation=settings.activation or "relu",
-            dropout=_DEFAULT_DROPOUT if settings.dropout is None else settings.dropout,
-            widths=(settings.width or _DEFAULT_WIDTH,) * (settings.depth or 0),
+            **head_sizes(settings),
             own=Architecture(
                 backbone=self.architecture, seen=self.fixed_size or seen_size(shape[1:], settings.preset)
             ),
@@ -121,19 +120,37 @@ class ImageBackbone:
                 self.architecture,
                 unsaved[0],
             )
-        prepare = network.body.get_submodule("prepare")
-        assert isinstance(prepare, ScaleAndStandardise)
-        prepare.mean = 255.0 * torch.tensor(self.mean).reshape(3, 1, 1)
-        prepare.std = 255.0 * torch.tensor(self.std).reshape(3, 1, 1)
-        network.head.to_empty(device="cpu")
-        initialise_layers(network.head, config.activation, generator)
-        initialise_layers(network.head.get_submodule("linear"), "softmax", generator)
-        for layer in network.head.children():
-            if isinstance(layer, (Standardise, Rescale)):
-                nn.init.zeros_(layer.mean)
-                nn.init.ones_(layer.std)
-        network.origin = origin
-        return network.eval()
+        return completed(network, self.mean, self.std, origin, generator)
+
+
+def head_sizes(settings: Settings) -> dict[str, Any]:
+    """Fields of a config that size the head above a backbone of images."""
+    return {
+        "dropout": _DEFAULT_DROPOUT if settings.dropout is None else settings.dropout,
+        "widths": (settings.width or _DEFAULT_WIDTH,) * (settings.depth or 0),
+    }
+
+
+def completed(
+    network: Network, mean: Sequence[float], std: Sequence[float], origin: Origin, generator: torch.Generator
+) -> Network:
+    """The network, whose layers below the head have their weights, in evaluation mode with a fresh head.
+
+    `mean` and `std` of red, green and blue are 0 to 1.
+    """
+    prepare = network.body.get_submodule("prepare")
+    assert isinstance(prepare, ScaleAndStandardise)
+    prepare.mean = 255.0 * torch.tensor(mean).reshape(3, 1, 1)
+    prepare.std = 255.0 * torch.tensor(std).reshape(3, 1, 1)
+    network.head.to_empty(device="cpu")
+    initialise_layers(network.head, network.config.activation, generator)
+    initialise_layers(network.head.get_submodule("linear"), "softmax", generator)
+    for layer in network.head.children():
+        if isinstance(layer, (Standardise, Rescale)):
+            nn.init.zeros_(layer.mean)
+            nn.init.ones_(layer.std)
+    network.origin = origin
+    return network.eval()
 
 
 def seen_size(size: tuple[int, int], preset: str) -> tuple[int, int]:

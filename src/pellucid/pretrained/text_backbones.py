@@ -1,12 +1,10 @@
 """Backbones for texts: word vectors out of a local file, or a local folder of a BERT, read strictly."""
 
-import contextlib
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,8 +29,10 @@ from pellucid.pretrained.bert import (
     pieces_of_vocabulary,
     read_tensors,
 )
-from pellucid.pretrained.known_weights import origin_of
-from pellucid.safety.files import open_regular, sha256
+from pellucid.pretrained.folder_files import CONFIG_BYTES, WEIGHTS, content, document, licence_of, refused
+from pellucid.pretrained.known_weights import MULTILINGUAL, origin_of
+from pellucid.pretrained.packed_weights import PackedBert, PackedNgrams
+from pellucid.safety.files import sha256
 from pellucid.safety.strict import Whole, parse
 from pellucid.settings import Settings
 
@@ -126,12 +126,35 @@ def read_word_vectors(
     return TextBackbone(config, tensors, encoder, origin_of(digest, stated))
 
 
-WEIGHTS = "model.safetensors"
+# Pieces that are known besides those of the training texts and single characters: what these gain in texts of
+# other words, and what they weigh: `benchmarks/languages.py --pieces`.
+FREQUENT_PIECES = 30_000
 
-_CONFIG_BYTES = 1 << 20
+_LENGTH_OF_PIECES = 256
+
+
+def read_multilingual(
+    name: str, place: Path, texts: Texts, train: Int64[np.ndarray, " train"], length: int | None = None
+) -> TextBackbone:
+    """Read a sentence encoder for many languages, one of `MULTILINGUAL`, from where its package has it.
+
+    Kept are the pieces that the texts at the positions `train` hold, single characters and the most frequent
+    others, so that a model folder has a seventh of the table. `length` is most tokens of a text, marks and
+    prefix among them, by default 256.
+
+    Raises: `ModelFileError` if a file is damaged.
+    """
+    length = length or _LENGTH_OF_PIECES
+    weights = PackedBert.read(place) if place.is_file() else PackedNgrams.read(place)
+    filler, prefix = ("<pad>", "query: ") if isinstance(weights, PackedBert) else (None, "")
+    whole, rows = weights.pieces.encoder(length, ("<s>",), ("</s>",), filler)
+    encoder, ids = whole.prefixed(prefix).restricted(texts, train, FREQUENT_PIECES)
+    config, tensors = weights.below_head(np.array(rows)[ids], length)
+    return TextBackbone(config, tensors, encoder, MULTILINGUAL[name].origin)
+
+
 _MODULES = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
 _MODE = "pooling_mode_"
-_LICENCE = re.compile(r"^license:[ ]*([\w.+-]{1,40})[ ]*$", re.MULTILINE)
 
 
 def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbone:
@@ -150,14 +173,14 @@ def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbon
         raise ModelFileError(
             "{folder}: there is no such folder; name one with {WEIGHTS} and config.json", folder, WEIGHTS
         )
-    with _refused(folder / "config.json"):
-        sizes = BertSizes.read(_document(folder / "config.json"))
+    with refused(folder / "config.json"):
+        sizes = BertSizes.read(document(folder / "config.json"))
     _require_mean(folder)
-    with _refused(folder):
+    with refused(folder):
         most = _length(folder, sizes.places, length)
         pieces = ordered(_pieces(folder), sizes.vocabulary)
         encoder = WordPieceEncoder(pieces.entries, most, _lower_case(folder))
-    with _refused(folder / "config.json"):
+    with refused(folder / "config.json"):
         config = sizes.config(most, encoder.vocabulary)
         outline(config)
     weights = folder / WEIGHTS
@@ -178,8 +201,8 @@ def _require_mean(folder: Path) -> None:
     path = folder / "modules.json"
     if not path.exists():
         return
-    with _refused(path):
-        modules = parse(_read(path, _CONFIG_BYTES))
+    with refused(path):
+        modules = parse(content(path, CONFIG_BYTES))
         if not isinstance(modules, list) or not all(isinstance(each, dict) for each in modules):
             raise ValueError("no list of modules")
         kinds = [str(each.get("type")).rpartition(".")[2][:40] for each in modules]
@@ -195,14 +218,14 @@ def _require_mean(folder: Path) -> None:
         if not isinstance(place, str) or not re.fullmatch(r"[A-Za-z0-9_]{1,60}", place):
             raise ValueError(Sentence("path: {place!r} is no plain name of a folder", str(place)[:40]))
     path = folder / place / "config.json"
-    with _refused(path):
-        document = _document(path)
+    with refused(path):
+        stated = document(path)
         # Newer folders name the pooling in one word, older ones have a truth for each.
         modes = [
-            name.removeprefix(_MODE) for name in document if name.startswith(_MODE) and document[name] is True
+            name.removeprefix(_MODE) for name in stated if name.startswith(_MODE) and stated[name] is True
         ]
-        if "pooling_mode" in document:
-            modes = [f"{document['pooling_mode']}_tokens"]
+        if "pooling_mode" in stated:
+            modes = [f"{stated['pooling_mode']}_tokens"]
         if modes != ["mean_tokens"]:
             raise ValueError(
                 Sentence(
@@ -221,7 +244,7 @@ def _length(folder: Path, places: int, asked: int | None) -> int:
         ("tokenizer_config.json", "model_max_length"),
     ):
         path = folder / name
-        stated = _document(path).get(key) if path.exists() else None
+        stated = document(path).get(key) if path.exists() else None
         if type(stated) is int and stated >= SHORTEST:
             return min(stated, places)
         if stated is not None:
@@ -240,7 +263,7 @@ def _length(folder: Path, places: int, asked: int | None) -> int:
 def _lower_case(folder: Path) -> bool:
     """True where capitals are dropped."""
     path = folder / "tokenizer_config.json"
-    stated = _document(path) if path.exists() else {}
+    stated = document(path) if path.exists() else {}
     lower_case = stated.get("do_lower_case", True)
     if not isinstance(lower_case, bool):
         raise ValueError(
@@ -263,55 +286,15 @@ def _pieces(folder: Path) -> list[str]:
     """List of pieces, from the plain file where there is one."""
     path = folder / "vocab.txt"
     if path.exists():
-        return pieces_of_vocabulary(_read(path, MOST_BYTES))
+        return pieces_of_vocabulary(content(path, MOST_BYTES))
     path = folder / "tokenizer.json"
     if not path.exists():
         raise ModelFileError("{folder}: neither vocab.txt nor tokenizer.json; choose a whole folder", folder)
-    return pieces_of_tokenizer(parse(_read(path, MOST_BYTES)))
+    return pieces_of_tokenizer(parse(content(path, MOST_BYTES)))
 
 
 def _origin(folder: Path, digest: str) -> Origin:
     """Origin of the weights: known by their checksum, else what the folder says."""
-    licence = None
-    if (folder / "README.md").is_file():
-        with open_regular(folder / "README.md") as file:
-            head = file.read(_CONFIG_BYTES).decode("utf-8", "replace")
-        if head.startswith("---\n"):
-            licence = _LICENCE.search(head.split("\n---", 1)[0])
     name = folder.resolve().name
-    stated = "not stated" if licence is None else licence[1]
-    return origin_of(
-        digest, Origin(name, Sentence("{name}, a sentence encoder", name), "a local folder", stated, digest)
-    )
-
-
-def _document(path: Path) -> dict[str, Any]:
-    """Object in JSON, whose content is still to be checked."""
-    document = parse(_read(path, _CONFIG_BYTES))
-    if not isinstance(document, dict):
-        raise ValueError(Sentence("{name} found, an object expected", type(document).__name__))
-    return document
-
-
-def _read(path: Path, most: int) -> bytes:
-    """Bytes of a file, at most so many of them."""
-    if not path.is_file():
-        raise ModelFileError("{path}: missing; choose a whole folder", path)
-    with open_regular(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(Sentence("larger than {most} MB", most >> 20))
-    return content
-
-
-@contextlib.contextmanager
-def _refused(place: Path) -> Iterator[None]:
-    """Context that turns a `ValueError` about a file into an error that names it."""
-    try:
-        yield
-    except ModelFileError:
-        raise
-    except (ValueError, OSError) as error:
-        raise ModelFileError(
-            "{place}: {error}; choose an undamaged folder of a BERT", place, error
-        ) from error
+    title = Sentence("{name}, a sentence encoder", name)
+    return origin_of(digest, Origin(name, title, "a local folder", licence_of(folder), digest))

@@ -42,7 +42,8 @@ Joined = Float[np.ndarray, "*places channel"]
 Features = Float[np.ndarray, "batch features"]
 Batch = Float[np.ndarray, "batch ..."]
 Maps = Float[np.ndarray, "batch channel rows columns"]
-Kept = Float[np.ndarray, "batch kept"]
+Longer = Float[np.ndarray, "batch *place features"]
+Shorter = Float[np.ndarray, "batch *place kept"]
 Texts = Float[np.ndarray, "batch length channel"]
 Order = Int64[np.ndarray, "batch length"]
 Patches = Float[np.ndarray, "batch patches channel"]
@@ -103,18 +104,18 @@ def unflatten_backward(gradient: Maps, inputs: Features, *, shape: tuple[int, in
     return gradient.reshape(inputs.shape)
 
 
-def part(inputs: Features, *, start: int, stop: int) -> Kept:
-    r"""Neighbouring numbers of a row: $y_{nj} = x_{n,\,a + j}$.
+def part(inputs: Longer, *, start: int, stop: int) -> Shorter:
+    r"""Neighbouring numbers of a row, or of each place of a text: $y_{nj} = x_{n,\,a + j}$.
 
     `inputs`: $x$; `start`: $a$; `stop`: place behind the last of them.
     """
-    return inputs[:, start:stop]
+    return inputs[..., start:stop]
 
 
-def part_backward(gradient: Kept, inputs: Features, *, start: int, stop: int) -> Features:
+def part_backward(gradient: Shorter, inputs: Longer, *, start: int, stop: int) -> Longer:
     r"""Gradient of `part`: $\bar x_{n,\,a + j} = \bar y_{nj}$, and 0 elsewhere."""
     of_inputs = np.zeros(inputs.shape, gradient.dtype)
-    of_inputs[:, start:stop] = gradient
+    of_inputs[..., start:stop] = gradient
     return of_inputs
 
 

@@ -369,7 +369,11 @@ _KINDS: dict[str, Layer] = {
     ),
     "part": Layer(
         joining.part,
-        Declaration(("y[o] = x[A+o]",), constants=lambda sizes: {"A": sizes.settings["start"]}),
+        Declaration(
+            ("y[o] = x[A+o]", "y[t,o] = x[t,A+o]"),
+            constants=lambda sizes: {"A": sizes.settings["start"]},
+            which=lambda sizes: len(sizes.shape) - 1,
+        ),
         _part_words,
         stage=None,
     ),
@@ -447,6 +451,19 @@ _KINDS: dict[str, Layer] = {
         pooling.text_average,
         Declaration(("y[o] = mean x[t,o]",), "x-"),
         "mean over the text",
+        "features",
+        "t",
+    ),
+    "without-padding": Layer(
+        pooling.without_padding,
+        Declaration(("y[t,o] = x[t,o]",), "x-"),
+        "zeros at padding, of which this text has none",
+        letter="t",
+    ),
+    "text-root": Layer(
+        pooling.text_root,
+        Declaration(("y[o] = root x[t,o]",), "x-"),
+        "sum over the text by the root of its length",
         "features",
         "t",
     ),

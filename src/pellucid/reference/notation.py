@@ -7,7 +7,8 @@ A line names every number of a result and what it is the sum of, as in
 which is a convolution with strides $S, s$ and paddings $P, p$. Letters on the right alone are summed over,
 each as far as the array goes in which it is an index by itself; beyond an array's edge are zeros. Where
 several letters on the left make up one index, as in `y[o,S*r+k-P,...]`, all that give the same index are
-summed. `mean` and `max` before the factors take the place of the sum. From a line follow
+summed. `mean` and `max` before the factors take the place of the sum, `root` divides it by the root of how
+many are summed. From a line follow
 
 - what one number of the result is made of: all factors at all letters that give its index (`Bound.unit`);
 - its receptive field: the range of each letter, and from these the range of an index (`Bound.field`);
@@ -41,6 +42,9 @@ from pellucid.language.sentence import Sentence
 Shape = tuple[int, ...]
 Range = tuple[int, int]
 Settings = Mapping[str, Any]
+
+# Power of how many numbers there are that divides their sum.
+_POWERS = {"mean": 1.0, "root": 0.5}
 
 _ACCESS = re.compile(r"(\w+)\[([^\]]*)\]")
 
@@ -91,8 +95,8 @@ class Access(NamedTuple):
 class Notation(NamedTuple):
     """A line, read with the numbers of one layer in the place of its constants.
 
-    `text`: the line as written; `operation`: `sum`, `mean` or `max`; `factors`: what is multiplied, at the
-    end what the layer sees; `bias`: added to the sum; `None` where there is none.
+    `text`: the line as written; `operation`: `sum`, `mean`, `root` or `max`; `factors`: what is multiplied,
+    at the end what the layer sees; `bias`: added to the sum; `None` where there is none.
     """
 
     text: str
@@ -123,7 +127,7 @@ def read_line(text: str, constants: tuple[tuple[str, int], ...]) -> Notation:
         return Index(tuple(terms))
 
     left, equals, right = text.partition(" = ")
-    operation = next((each for each in ("mean", "max") if right.startswith(f"{each} ")), "sum")
+    operation = next((each for each in ("mean", "root", "max") if right.startswith(f"{each} ")), "sum")
     accesses = [
         Access(name, tuple(read_index(each) for each in inside.split(",")))
         for name, inside in _ACCESS.findall(f"{left} {right}")
@@ -233,8 +237,7 @@ class Bound:
         weights = np.ones(lengths)
         for each in others:
             weights = weights * self._gathered(each, letters)
-        if self.notation.operation == "mean":
-            weights = np.full(lengths, 1 / patch.size)
+        weights = weights / patch.size ** _POWERS.get(self.notation.operation, 0.0)
         bias = self.notation.bias
         places = tuple(np.broadcast_to(each.at(letters), lengths) for each in seen.indices)
         return Sums(patch, weights, 0.0 if bias is None else float(self._gathered(bias, letters)), places)
@@ -351,8 +354,9 @@ class Bound:
         else:
             # Everything is counted from 0: units, places and kernels, as in arrays.
             sums = "".join(rf"\sum_{{{each}=0}}^{{{sizes[each] - 1}}} " for each in summed)
-            mean = rf"\frac{{1}}{{{math.prod(sizes[each] for each in summed)}}} "
-            right = mean * (line.operation == "mean") + sums + product
+            count = math.prod(sizes[each] for each in summed)
+            by = {"mean": rf"\frac{{1}}{{{count}}} ", "root": rf"\frac{{1}}{{\sqrt{{{count}}}}} "}
+            right = by.get(line.operation, "") + sums + product
         if line.bias is not None:
             right += f" + {line.bias.latex()}"
         left = Access(line.output.name, tuple(indices)).latex()

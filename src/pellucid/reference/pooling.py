@@ -21,12 +21,14 @@ Pooling over the places of a text, padding left out.
 With $T_n$ the places of text $n$ without padding:
 
 $$\text{max: } y_{ni} = \max_{t \in T_n} x_{nti}, \qquad
-  \text{average: } y_{ni} = \frac{1}{|T_n|} \sum_{t \in T_n} x_{nti}$$
+  \text{average: } y_{ni} = \frac{1}{|T_n|} \sum_{t \in T_n} x_{nti}, \qquad
+  \text{root: } y_{ni} = \frac{1}{\sqrt{|T_n|}} \sum_{t \in T_n} x_{nti}$$
 
 The gradient of a maximum is shared evenly among the places that are equal to it, as torch does.
 
 Source: Collobert et al. 2011, "Natural language processing (almost) from scratch", JMLR 12,
-section 3.3, for the maximum over time.
+section 3.3, for the maximum over time; Cer et al. 2018, arXiv:1803.11175, section 3.2, for the sum over the
+root of the length.
 
 The mean of the patches of an image, learnt tokens before them left out:
 $y_{ni} = \frac{1}{T - a} \sum_{t \ge a} x_{nti}$.
@@ -174,6 +176,39 @@ def text_average_backward(gradient: Channels, values: Texts, places: Mask) -> tu
     r"""Gradient of `text_average`: $\bar x_{nti} = \bar y_{ni} / |T_n|$ for $t \in T_n$, 0 elsewhere."""
     shares = places / places.sum(axis=1, keepdims=True)
     return np.einsum("ni,nt->nti", gradient, shares.astype(values.dtype)), None
+
+
+def text_root(values: Texts, places: Mask) -> Channels:
+    r"""The sum over a text by the root of its length: $y_{ni} = |T_n|^{-1/2} \sum_{t \in T_n} x_{nti}$.
+
+    `values`: $x$; `places`: $T$.
+
+    Source: Cer et al. 2018, section 3.2.
+    """
+    sums = np.einsum("nt,nti->ni", places.astype(values.dtype), values)
+    by_root: np.ndarray = sums / np.sqrt(places.sum(axis=1, keepdims=True)).astype(values.dtype)
+    return by_root
+
+
+def text_root_backward(gradient: Channels, values: Texts, places: Mask) -> tuple[Texts, None]:
+    r"""Gradient of `text_root`: $\bar x_{nti} = \bar y_{ni} / \sqrt{|T_n|}$ for $t \in T_n$, 0 elsewhere."""
+    shares = places / np.sqrt(places.sum(axis=1, keepdims=True))
+    return np.einsum("ni,nt->nti", gradient, shares.astype(values.dtype)), None
+
+
+def without_padding(values: Texts, places: Mask) -> Texts:
+    r"""Zeros at padding: $y_{nti} = x_{nti}$ for $t \in T_n$, 0 elsewhere.
+
+    `values`: $x$; `places`: $T$.
+
+    Source: Collobert et al. 2011, section 3.3, where padding is a vector of its own.
+    """
+    return np.where(places[:, :, None], values, np.zeros((), values.dtype))
+
+
+def without_padding_backward(gradient: Texts, values: Texts, places: Mask) -> tuple[Texts, None]:
+    r"""Gradient of `without_padding`: $\bar x_{nti} = \bar y_{nti}$ for $t \in T_n$, 0 elsewhere."""
+    return without_padding(gradient, places), None
 
 
 def token_mean(tokens: Texts, *, start: int) -> Channels:

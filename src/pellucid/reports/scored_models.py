@@ -25,6 +25,8 @@ _WRITTEN = {
     "efficientnet-lite0": "EfficientNet-Lite0",
     "all-minilm-l6-v2": "all-MiniLM-L6-v2",
     "glove-6b-50d": "GloVe 6B",
+    "use-multilingual": "USE multilingual",
+    "e5-small": "multilingual-e5-small",
 }
 # Share of the rarer of two classes up to which scores of rankings are shown too.
 IMBALANCED = 0.2

@@ -17,6 +17,7 @@ from pellucid.data.raw_texts import Texts
 from pellucid.data.splitting import places_in_strata
 from pellucid.data.wording import count_of
 from pellucid.encoding import Encoder
+from pellucid.encoding.survey import looks_english
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.language.sentence import Sentence
 from pellucid.networks import Network, NetworkConfig, Origin
@@ -24,6 +25,7 @@ from pellucid.networks.backbone import load_timm
 from pellucid.networks.costs import executed_layers
 from pellucid.pipeline.learners.preparation import Prepared, examples_of
 from pellucid.pretrained import (
+    MULTILINGUAL,
     OF_IMAGES,
     OF_TEXTS,
     SENTENCES,
@@ -32,8 +34,11 @@ from pellucid.pretrained import (
     at_hand,
     installed,
     packaged_backbone,
+    read_folder,
+    read_multilingual,
     read_sentence_folder,
     read_word_vectors,
+    require_form,
     timm_backbone,
 )
 from pellucid.settings import Settings, likely_meant
@@ -130,6 +135,7 @@ def stratified_sample(material: Dataset, most: int, seed: int) -> Int64[np.ndarr
 # Training images of a backbone that nobody asked for, at most, so that it costs a few minutes.
 _MOST_IMAGES = 5_000
 _MOST_TEXTS = 2_000  # to learn from, with which a backbone is considered at most
+_MOST_OF_OTHERS = 5_000  # likewise of texts in other languages than English
 
 
 def chosen(settings: Settings, material: Dataset) -> tuple[BackboneChoice, ...]:
@@ -138,18 +144,27 @@ def chosen(settings: Settings, material: Dataset) -> tuple[BackboneChoice, ...]:
     Asked for by name, a backbone is the network of the run and learns from every training example. Otherwise
     those that are installed are considered next to the network that is trained from scratch, where the
     model is left open and the images look like photographs, or there are at most 2,000 texts to learn
-    from.
+    from (5,000 where they do not look English, which other backbones read).
     """
     if settings.builds_on_backbone:
         names = [str(settings.backbone)]
     elif settings.backbone is not None or settings.model != "auto":
         names = []
     elif isinstance(material.inputs, Texts):
-        names = at_hand([*WORDS, *SENTENCES]) if len(material.train) <= _MOST_TEXTS else []
+        names = _that_read(material.inputs, material.train)
     else:
         is_photo = material.takes == "images" and look_like_photographs(material.inputs, material.train)
         names = at_hand(OF_IMAGES) if is_photo else []
     return tuple(_choice(name, settings, material) for name in names)
+
+
+def _that_read(texts: Texts, train: Int64[np.ndarray, " train"]) -> list[str]:
+    """Names of the installed backbones for the language of texts, none where the texts are many."""
+    if len(train) > max(_MOST_TEXTS, _MOST_OF_OTHERS):
+        return []
+    is_english = looks_english(texts, train)
+    most, names = (_MOST_TEXTS, [*WORDS, *SENTENCES]) if is_english else (_MOST_OF_OTHERS, [*MULTILINGUAL])
+    return at_hand(names) if len(train) <= most else []
 
 
 def taken_over(
@@ -189,6 +204,9 @@ def require_backbone(settings: Settings) -> None:
             "encoder's folder or word vectors for texts",
             settings.weights,
         )
+    if is_folder(name):
+        require_form(Path(name))
+        return
     if name not in known:
         meant = likely_meant(name[:64], known)
         raise UsageError(
@@ -203,6 +221,11 @@ def require_backbone(settings: Settings) -> None:
     installed(name)
 
 
+def is_folder(name: str) -> bool:
+    """Whether a backbone is named by its folder: not the name of a known one, but that of a place."""
+    return name not in OF_IMAGES | OF_TEXTS and (Path(name).is_dir() or Path(name).name != name)
+
+
 def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
     """Find the weights of a name, and decide on the layers and the training examples, and say why."""
     is_asked_for, count = settings.builds_on_backbone, len(material.train)
@@ -214,6 +237,8 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
     why = "The images look like photographs"
     if material.takes == "texts":
         why = Sentence("There are only {count} to learn from", count_of(count, "text"))
+        if name in MULTILINGUAL:
+            why = Sentence("{why}, and they do not look English", why)
     reason = Sentence("{name} was asked for.", name)
     if not is_asked_for:
         reason = Sentence(
@@ -228,16 +253,16 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
         found = _of_texts(name, settings, material.inputs, material.train)
         config = found.config_for(outputs, settings)
         return BackboneChoice(config, found.origin, found.network, found.encoder, train, is_asked_for, reason)
-    kept = material.preprocessing
-    if kept is None or name in OF_TEXTS:
-        takes = "texts" if name in OF_TEXTS else "images"
+    kept, of_folder = material.preprocessing, settings.weights is None and is_folder(name)
+    takes = require_form(Path(name)).takes if of_folder else "texts" if name in OF_TEXTS else "images"
+    if kept is None or takes == "texts":
         raise UsageError(
             "--backbone: {name} takes {takes}, and the inputs are {word}; leave it out, or choose another",
             name,
             takes,
             "images" if kept else "feature vectors",
         )
-    if settings.weights is None and name not in OF_IMAGES:
+    if settings.weights is None and name not in OF_IMAGES and not of_folder:
         raise UsageError(
             "--backbone: {name!r} comes with no weights of its own; give them with --weights "
             "FILE.safetensors, or choose {OF_IMAGES}",
@@ -245,7 +270,11 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
             ", ".join(OF_IMAGES),
         )
     own = settings.weights
-    backbone = packaged_backbone(name) if own is None else timm_backbone(name, Path(own))
+    if own is None:
+        backbone = read_folder(Path(name)) if of_folder else packaged_backbone(name)
+    else:
+        backbone = timm_backbone(name, Path(own))
+    assert not isinstance(backbone, TextBackbone)  # as it takes images
     config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
     return BackboneChoice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
 
@@ -254,13 +283,20 @@ def _of_texts(
     name: str, settings: Settings, texts: Texts, train: Int64[np.ndarray, " train"]
 ) -> TextBackbone:
     """A sentence encoder or vectors of words, from its package or from a place of the user's."""
-    if name in OF_IMAGES:
+    of_folder = settings.weights is None and is_folder(name)
+    if name in OF_IMAGES or (of_folder and require_form(Path(name)).takes == "images"):
         raise UsageError(
             "--backbone: {name} takes images, and the inputs are texts; choose {OF_TEXTS}",
             name,
             ", ".join(OF_TEXTS),
         )
+    if of_folder:
+        found = read_folder(Path(name), settings.length)
+        assert isinstance(found, TextBackbone)  # as it takes texts
+        return found
     place = installed(name) if settings.weights is None else Path(settings.weights)
+    if name in MULTILINGUAL and settings.weights is None:
+        return read_multilingual(name, place, texts, train, settings.length)
     if name in SENTENCES or (name not in WORDS and place.is_dir()):
         return read_sentence_folder(place, settings.length)
     return read_word_vectors(place, texts, train, settings.length)

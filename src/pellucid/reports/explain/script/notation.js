@@ -145,6 +145,10 @@ export function placesOf(layer, unit) {
 const isComputedOf = (name, indices, letter) =>
   COMPUTED.includes(name) && lettersOf(indices).includes(letter);
 
+/** What a sum of so many numbers is divided by. @param {LineDeclaration} line @param {number} count */
+const dividing = ({ operation }, count) =>
+  operation === "mean" ? count : operation === "root" ? Math.sqrt(count) : 1;
+
 /**
  * What one number of the result is made of: the products of `patch` and `weights`, and a bias; or their mean, or the
  * largest of the patch.
@@ -155,7 +159,7 @@ export function summandsOf(layer, unit) {
   const places = placesOf(layer, unit);
   const [seen, ...others] = [...line.factors].reverse();
   const patch = new Float64Array(product(places.shape));
-  const weights = new Float64Array(patch.length).fill(1 / (line.operation === "mean" ? patch.length : 1));
+  const weights = new Float64Array(patch.length).fill(1 / dividing(line, patch.length));
   for (let at = 0; at < patch.length; at += 1) {
     const letters = places.lettersAt(at);
     patch[at] = gathered(layer, seen, letters);
@@ -305,10 +309,8 @@ export function contracted({ line, arrays, sizes, summed }, shape) {
     }
   };
   walk(0);
-  if (line.operation === "mean") {
-    const count = product(summed.map((letter) => sizes[letter]));
-    for (let at = 0; at < made.length; at += 1) made[at] /= count;
-  }
+  const divisor = dividing(line, product(summed.map((letter) => sizes[letter])));
+  if (divisor !== 1) for (let at = 0; at < made.length; at += 1) made[at] /= divisor;
   if (!line.bias) return made;
   const { data, shape: lengths } = needWhole(arrays[line.bias.name]);
   const axes = biasAxes(line);

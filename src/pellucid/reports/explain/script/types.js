@@ -41,7 +41,7 @@
  * go; or as steps on each number.
  * @typedef {object} LineDeclaration
  * @property {string} line as written, such as "y[o] = W[o,i] * x[i] + b[o]"
- * @property {"sum" | "mean" | "max"} operation
+ * @property {"sum" | "mean" | "root" | "max"} operation
  * @property {Access} output
  * @property {Access[]} factors the last is what the layer sees
  * @property {Access | null} bias
