@@ -86,8 +86,9 @@ class Access(NamedTuple):
         return tuple(itertools.chain.from_iterable(each.letters for each in self.indices))
 
     def latex(self) -> str:
-        """Formula of the access; an axis of which only the first place counts is left out."""
-        written = [each.latex() for each in self.indices if each.terms != ((0, ""),)]
+        """Formula of the access; of maps and kernels an axis is left out where only its first place counts."""
+        is_map = len(self.indices) > 2
+        written = [each.latex() for each in self.indices if not is_map or each.terms != ((0, ""),)]
         between = " " if all(len(each) == 1 for each in written) else ", "
         return f"{self.name}_{{{between.join(written)}}}"
 
