@@ -86,7 +86,7 @@ class Access(NamedTuple):
         return tuple(itertools.chain.from_iterable(each.letters for each in self.indices))
 
     def latex(self) -> str:
-        """Formula of the access; of maps and kernels an axis is left out where only its first place counts."""
+        """Formula of the access; of maps and kernels an axis whose first place alone counts is left out."""
         is_map = len(self.indices) > 2
         written = [each.latex() for each in self.indices if not is_map or each.terms != ((0, ""),)]
         between = " " if all(len(each) == 1 for each in written) else ", "

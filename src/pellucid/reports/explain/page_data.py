@@ -13,7 +13,7 @@ from pellucid.insight.contributions import TreePath
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import LayerRecord
 from pellucid.insight.opened_networks import Opened
-from pellucid.insight.reference_lines import CLOSED
+from pellucid.insight.reference_lines import ATTENTION_WEIGHTS, CLOSED
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import OPENED, open_unit
 from pellucid.language.catalogue import CHINESE, translated
@@ -153,13 +153,20 @@ def _grid_of(opened: Opened) -> tuple[int, int] | None:
 
 
 def _by_channel(opened: Opened, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Rows of numbers of patches as maps, so that what is kept of them are whole channels."""
-    is_image = _grid_of(opened) is not None
-    return {
-        f"maps:{name}" if is_image and each.ndim == 2 else name: each.T
-        if is_image and each.ndim == 2
-        else each
+    """Rows of numbers of patches as maps, so that what is kept of them are whole channels.
+
+    Gradients of attention are left out: each of its maps has as many numbers as patches squared.
+    """
+    if _grid_of(opened) is None:
+        return dict(arrays)
+    kept = {
+        name: each
         for name, each in arrays.items()
+        if not (name.startswith("gradient:") and name.endswith(ATTENTION_WEIGHTS))
+    }
+    return {
+        f"maps:{name}" if each.ndim == 2 else name: each.T if each.ndim == 2 else each
+        for name, each in kept.items()
     }
 
 
