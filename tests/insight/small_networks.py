@@ -8,9 +8,12 @@ from torch.nn import functional
 
 from pellucid.bundle import ImageModel, Model, TextModel
 from pellucid.insight.opened_networks import Opened, open_network
-from pellucid.targets import PRESENT, UNKNOWN
+from pellucid.networks import build
+from pellucid.networks.config import NetworkConfig, PatchAttention
+from pellucid.targets import CLASSIFICATION, PRESENT, UNKNOWN
 from small_models import (
     CLASSES,
+    DIGITS,
     LABELS,
     SMALL,
     digits,
@@ -32,6 +35,7 @@ IMAGES = {
     "lenet-average": lambda: untrained_model("lenet", pooling="average", activation="sigmoid", width=4),
     "mlp": lambda: untrained_model("mlp", width=16),
     "softmax-regression": lambda: untrained_model("mlp", depth=0),
+    "vision-transformer": lambda: patch_model(),
     "cnn-of-numbers": lambda: number_model(),
     "cnn-of-labels": lambda: label_model().at(1.7),
 }
@@ -47,6 +51,31 @@ TEXTS = {
 }
 NAMES = [*IMAGES, *TEXTS]
 OF_LABELS = [name for name in NAMES if name.endswith("labels")]
+
+
+def patch_model(pooled: str = "both", registers: int = 2, layer_scale: bool = True) -> ImageModel:
+    """A vision transformer of digits at 12 by 9 pixels, in patches of 3, its weights drawn by chance."""
+    own = PatchAttention(
+        seen=(12, 9), patch=3, transformer_layers=2, attention_heads=2, feed_forward=24, registers=registers,
+        layer_scale=layer_scale, norm_epsilon=1e-6, pooled=pooled,
+    )  # fmt: skip
+    config = NetworkConfig(
+        name="vision-transformer", input_shape=(1, 8, 8), outputs=len(CLASSES), activation="gelu",
+        embedding=16, own=own,
+    )  # fmt: skip
+    network = build(config, torch.Generator().manual_seed(0))
+    state = network.state_dict()
+    draws = torch.Generator().manual_seed(1)
+    for name, values in state.items():
+        if name.endswith((".scale1.weight", ".scale2.weight", ".bias")):
+            values.add_(0.2 * torch.randn(values.shape, generator=draws))
+        elif name.endswith((".mean", ".std")):
+            values.fill_(
+                {"body.prepare.mean": 120.0, "body.prepare.std": 60.0, "head.standardise.std": 1.0}.get(
+                    name, 0.0
+                )
+            )
+    return ImageModel(network.eval(), DIGITS, CLASSES, CLASSIFICATION)
 
 
 @functools.cache

@@ -258,6 +258,17 @@ CASES: dict[str, list[Case]] = {
         Case((draw(*shape),), lambda x: x[..., 2:5], {"start": 2, "stop": 5}) for shape in ((4, 6), (4, 3, 6))
     ],
     "clamp": [Case((draw(4, 6),), lambda x: x.clamp(-0.5, 1.0), {"low": -0.5, "high": 1.0})],
+    "patches-to-tokens": [Case((MAPS,), lambda x: x.flatten(2).transpose(1, 2))],
+    "class-token": [
+        Case((draw(3, 5, 2), draw(learnt, 2)), lambda x, w: torch.cat([w.expand(3, *w.shape), x], 1))
+        for learnt in (1, 3)
+    ],
+    "layer-scale": [Case((draw(3, 5, 2), draw(2)), torch.mul)],
+    "choose-token": [Case((draw(3, 5, 2),), lambda x: x[:, 1], {"place": 1})],
+    "token-mean": [
+        Case((draw(3, 5, 2),), lambda x, start=start: x[:, start:].mean(1), {"start": start})
+        for start in (0, 2)
+    ],
     "embedding": [Case((np.maximum(TOKENS, 1), draw(7, 3)), functional.embedding, fixed=(0,))],
     "places": [
         Case((draw(3, 5, 2), draw(length, 2)), lambda x, w: functional.embedding(rows_of(x, w), w) + x)
@@ -271,6 +282,13 @@ CASES: dict[str, list[Case]] = {
             fixed=(1,),
         )
         for heads in (1, 2)
+    ]
+    + [
+        Case(
+            (draw(3, 5, 12),),
+            lambda x: Attend(2).weights(x, torch.ones(3, 5, dtype=torch.bool)),
+            {"heads": 2},
+        )
     ],
     "attention": [Case((draw(3, 5, 3 * 4), draw(3, heads, 5, 5)), mixed) for heads in (1, 2)],
     "present": [Case((tokens,), token_mask) for tokens in (TOKENS, np.zeros((2, 3), np.int64))],

@@ -144,4 +144,5 @@ def test_what_is_no_line_is_refused():
 
 def test_copies_are_what_moves_numbers_alone():
     found = {each.values[0] for each in examples() if each.values[3].is_copy}
-    assert found == {"flatten", "unflatten", "part", "turn", "without-padding"}
+    copies = {"flatten", "unflatten", "part", "turn", "without-padding", "patches-to-tokens", "choose-token"}
+    assert found == copies

@@ -34,6 +34,7 @@ LARGE = {
     "cnn": explained_large,
     "sentence-encoder": lambda: explained("sentence-encoder"),
     "vae": explained_large_generator,
+    "vision-transformer": lambda: explained("vision-transformer"),
 }
 VIEWS = ("forward", "backward", "drove")
 WALK = """<!doctype html><title>walking</title>
@@ -118,11 +119,12 @@ def test_what_the_page_computes_is_what_the_network_says(chromium: str, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cnn", "sentence-encoder", "vae"])
+@pytest.mark.parametrize("name", LARGE)
 def test_chosen_units_of_a_large_network_open(
     chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(page, "BUDGET", {"cnn": 300_000, "sentence-encoder": 250_000, "vae": 400_000}[name])
+    budgets = {"cnn": 300_000, "sentence-encoder": 250_000, "vae": 400_000, "vision-transformer": 40_000}
+    monkeypatch.setattr(page, "BUDGET", budgets[name])
     explanation = LARGE[name]()
     html = render_explanation(explanation, "an input")
     assert "too large for all of its numbers" in html

@@ -35,6 +35,8 @@ COPIES = (
     "turn",
     "present",
     "turned-places",
+    "patches-to-tokens",
+    "choose-token",
 )
 
 
@@ -110,7 +112,7 @@ def test_the_page_holds_every_number_of_a_small_network(name):
             whole = explanation.opened.weights[weight]
             np.testing.assert_array_equal(numbers_of(packed, weight), whole if kept is None else whole[kept])
             if line.kind == "places":
-                assert kept == list(range(explanation.opened.value("inputs").size))
+                assert kept == list(range(len(explanation.opened.value(line.name))))
             elif kept is not None:  # rows of the ids that stand in the text
                 assert set(explanation.opened.value("inputs").tolist()) <= set(kept)
 
@@ -167,6 +169,32 @@ def test_the_maps_of_attention_come_first_where_not_everything_fits():
     few = pack(explanation, 28_000)  # three fifths of it hold two maps of 32 by 32 tokens for each layer
     assert [len(few.places[record.name]["kept"]) for record in weights] == [2, 2]
     assert not any(record.name in pack(explanation, 1000).places for record in weights)
+
+
+def test_of_a_large_vision_transformer_whole_channels_and_rounded_attention_are_kept():
+    explanation = explained("vision-transformer")
+    opened = explanation.opened
+    packed = pack(explanation, 40_000)
+    assert packed.left_out
+    (weights, _) = [record for record in explanation.layers if record.kind == "attention-weights"]
+    place = packed.places[f"bytes:{weights.name}"]
+    tokens = weights.output_shape[2]
+    assert place["kept"] == [0, 1, 2, *range(3, tokens)][: len(place["kept"])]  # learnt tokens come first
+    assert place["shape"] == [2, len(place["kept"]), tokens]
+    rows = np.frombuffer(base64.b64decode(packed.text), np.uint8)[4 * place["at"] :][
+        : np.prod(place["shape"])
+    ]
+    rows = rows.reshape(place["shape"])
+    shares = rows / rows.sum(axis=2, keepdims=True)
+    np.testing.assert_allclose(shares, weights.values[:, place["kept"]], rtol=0, atol=0.01)
+    name = "body.encoder.layer2.linear1"
+    assert name not in packed.places
+    kept = packed.places[f"maps:{name}"].get("kept", range(24))  # small arrays are whole
+    start = packed.places[f"maps:{name}"]["at"]
+    floats = np.frombuffer(base64.b64decode(packed.text), "<f4")[start:][: len(kept) * tokens]
+    np.testing.assert_array_equal(floats.reshape(len(kept), tokens), opened.value(name).T[kept])
+    with_attention = [unit["unit"] for unit in chosen_units(explanation, packed)[weights.name]]
+    assert all(query == 0 for _, query, _ in with_attention)  # of the class token
 
 
 def test_a_page_without_some_gradients_says_that_alone(monkeypatch):

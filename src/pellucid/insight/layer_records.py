@@ -181,7 +181,8 @@ def _field_size(opened: Opened, line: Line) -> tuple[int, ...]:
     sizes = []
     for share in (0.0, 0.5, 1.0):
         box = tuple((int(share * (length - 1)),) * 2 for length in lengths)
-        sizes.append([high - low + 1 for low, high in field_of(opened, name, box)])
+        seen = _seen_of_input(opened, name, box)
+        sizes += [] if seen is None else [[high - low + 1 for low, high in seen]]
     return tuple(max(each) for each in zip(*sizes, strict=True))
 
 
@@ -234,6 +235,13 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
     if name in opened.given:
         raise ValueError(Sentence("{name}: is given besides the input, and sees nothing of it", name))
     opened.line(name)
+    if (seen := _seen_of_input(opened, name, box)) is None:
+        raise ValueError(Sentence("{name}: is not computed from the input, and sees nothing of it", name))
+    return seen
+
+
+def _seen_of_input(opened: Opened, name: str, box: Box) -> Box | None:
+    """Box of the input that a box of units sees; `None` where they see nothing of it, as a learnt token."""
     unseeing = [line.name for line in opened.lines if opened.layer(line).sees == "nothing"]
     boxes: dict[str, Box] = {name: box}
     for line in reversed(opened.lines):
@@ -243,11 +251,11 @@ def field_of(opened: Opened, name: str, box: Box) -> Box:
             if source in unseeing:
                 continue
             seen = _through(opened, line, source, boxes[line.name])
+            if any(low > high for low, high in seen):
+                continue  # beyond its edges
             pairs = zip(seen, boxes.get(source, seen), strict=True)
             boxes[source] = tuple((min(a, c), max(b, d)) for (a, b), (c, d) in pairs)
-    if "inputs" not in boxes:
-        raise ValueError(Sentence("{name}: is not computed from the input, and sees nothing of it", name))
-    return boxes["inputs"]
+    return boxes.get("inputs")
 
 
 def sees_input(opened: Opened, name: str) -> bool:

@@ -41,13 +41,13 @@ class Refused(ValueError):
 
 
 def unfold(network: Network) -> Network:
-    """Make each step of a backbone a layer; networks without one stay as they are.
+    """Make each step of a backbone, and of the preparation of its images, a layer; other networks stay.
 
     Changes the network, which has to be a copy, and returns it.
 
     Raises: `Refused` if the backbone cannot be followed.
     """
-    if not network.config.backbone:
+    if not network.config.seen:
         return network
     prepare = network.body.get_submodule("prepare")
     assert isinstance(prepare, ScaleAndStandardise)
@@ -58,7 +58,8 @@ def unfold(network: Network) -> Network:
     standardise.mean, standardise.std = prepare.mean, prepare.std
     layers["standardise"] = standardise
     network.body.prepare = nn.Sequential(layers)
-    network.body.backbone = _followed(network.body.get_submodule("backbone"), prepare.size)
+    if network.config.backbone:
+        network.body.backbone = _followed(network.body.get_submodule("backbone"), prepare.size)
     return network
 
 
@@ -361,9 +362,9 @@ def open_network(network: Network, inputs: Shaped[np.ndarray, "1 ..."]) -> Opene
 
     The values are those of torch in single precision, each copied before a later layer may write over it.
     Lines that torch has no layer for only pick values, put them in another order or add two of them, which
-    rounds to the same everywhere. Weights of an attention, which its fused operation keeps to itself, are
-    computed by torch from the queries and keys that it was given. Inputs are raw pixels (1, channel, row,
-    column), features, or ids of a text.
+    rounds to the same everywhere, or take the mean of the patches of an image. Weights of an attention, which
+    its fused operation keeps to itself, are computed by torch from the queries and keys that it was given.
+    Inputs are raw pixels (1, channel, row, column), features, or ids of a text.
 
     Raises: `ValueError` if a layer is of a kind that the reference does not have, or a backbone cannot be
     followed.
@@ -399,7 +400,7 @@ def _opened(
             layer.register_forward_hook(record)
         if isinstance(layer, Attend):
 
-            def record_weights(layer: Attend, taken: tuple[Tensor, Tensor], name: str = name) -> None:
+            def record_weights(layer: Attend, taken: tuple[Tensor, ...], name: str = name) -> None:
                 seen[f"{name}.weights"] = layer.weights(*taken).numpy()
 
             layer.register_forward_pre_hook(record_weights)

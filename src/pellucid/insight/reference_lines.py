@@ -36,6 +36,14 @@ from pellucid.networks.text_layers import (
     UnitLength,
     WithoutPadding,
 )
+from pellucid.networks.vision_transformers import (
+    LayerScale,
+    PoolTokens,
+    PrefixTokens,
+    PreNormLayer,
+    ToTokens,
+    VisionTransformer,
+)
 from pellucid.reference import Line
 
 # Kind of the lines that are computed by a layer of another maker, and not opened.
@@ -121,6 +129,9 @@ SAME: dict[type[nn.Module], Same] = {
     nn.LayerNorm: Same("layer-norm", _AFFINE, lambda layer: {"epsilon": layer.eps}),
     PositionalEmbedding: Same("places", ("weight",)),
     Attend: Same("attention"),
+    ToTokens: Same("patches-to-tokens"),
+    PrefixTokens: Same("class-token", ("weight",)),
+    LayerScale: Same("layer-scale", ("weight",)),
     UnitLength: Same("unit-length"),
     WithoutPadding: Same("without-padding"),
     EmbeddingBag: Same("weighed-sum", ("weight", "bias", "rarity"), lambda layer: {"groups": layer.groups}),
@@ -321,6 +332,39 @@ def _transformer_layer(own: _Inside, states: str, mask: str) -> str:
     return through("norm2", line("shortcut2", "add", inner, hidden))
 
 
+def _vision_transformer(own: _Inside, images: str) -> str:
+    states = images
+    children = (
+        "patches",
+        "tokens",
+        "places",
+        "prefix",
+        *(f"layer{at + 1}" for at in range(own.layer.layers)),
+    )
+    for child in (*children, "norm", "pool"):
+        states = own.through(child, states)
+    return states
+
+
+def _pre_norm_layer(own: _Inside, states: str) -> str:
+    line, through = own.line, own.through
+    projected = through("query_key_value", through("norm1", states))
+    weights = line(ATTENTION_WEIGHTS, "attention-weights", projected, heads=own.layer.attend.heads)
+    mixed = through("scale1", through("output", through("attend", projected, weights)))
+    hidden = line("shortcut1", "add", mixed, states)
+    inner = through("linear2", through("activation", through("linear1", through("norm2", hidden))))
+    return line("shortcut2", "add", through("scale2", inner), hidden)
+
+
+def _pooled_tokens(own: _Inside, states: str) -> str:
+    found = []
+    if own.layer.pooled != "mean":
+        found.append(own.line("class", "choose-token", states, place=0))
+    if own.layer.pooled != "class":
+        found.append(own.line("mean", "token-mean", states, start=own.layer.prefix))
+    return found[0] if len(found) == 1 else own.line("both", "side-by-side", *found)
+
+
 _PARTS: dict[type[nn.Module], Callable[..., str]] = {
     nn.Sequential: _sequential,
     ResidualBlock: _residual_block,
@@ -332,4 +376,7 @@ _PARTS: dict[type[nn.Module], Callable[..., str]] = {
     Shortcut: _shortcut,
     Transformer: _transformer,
     TransformerLayer: _transformer_layer,
+    VisionTransformer: _vision_transformer,
+    PreNormLayer: _pre_norm_layer,
+    PoolTokens: _pooled_tokens,
 }

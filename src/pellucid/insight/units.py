@@ -189,7 +189,8 @@ def _attention_weight(asked: Asked) -> Arithmetic:
 
     The weights of a query add up to 1, which is what a difference is measured against.
     """
-    (projected, present), (head, i, j) = asked.taken, asked.unit
+    (projected, *masks), (head, i, j) = asked.taken, asked.unit
+    present = masks[0] if masks else np.ones(len(projected), bool)
     query, key, _ = (wide(each[0]) for each in parts(projected[None], asked.settings["heads"]))
     root = float(np.sqrt(query.shape[-1]))
     scores = np.where(present, key[head] @ query[head, i] / root, -np.inf)

@@ -7,7 +7,7 @@ $$s_{hij} = \frac{1}{\sqrt d} \sum_c q_{hic} \, k_{hjc}, \quad
   a_{hij} = \frac{e^{s_{hij}}}{\sum_{l \in T} e^{s_{hil}}}, \quad
   y_{hic} = \sum_{j \in T} a_{hij} \, v_{hjc}$$
 
-with $T$ the tokens of the text without padding. The mixed values $y$ of the heads
+with $T$ the tokens of the text without padding, of an image all. The mixed values $y$ of the heads
 are side by side again. Weights and mixing are two layers here, so that the weights can be shown.
 
 Source: Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762, eq. 1 and section 3.2.2.
@@ -22,24 +22,25 @@ Vectors = Float[np.ndarray, "batch length size"]
 Mask = Bool[np.ndarray, "batch length"]
 
 
-def attention_weights(projected: Projected, places: Mask, *, heads: int) -> Weights:
+def attention_weights(projected: Projected, places: Mask | None = None, *, heads: int) -> Weights:
     r"""Weights of each head: $a_{hij} = \mathrm{softmax}_j (q_{hi} \cdot k_{hj} / \sqrt d)$.
 
-    `projected`: $q$, $k$ and $v$ side by side, the heads one after the other within each; `places`: $T$;
-    `heads`: $H$; result: $a$; rows add up to 1, and are 0 at padding.
+    `projected`: $q$, $k$ and $v$ side by side, the heads one after the other within each; `places`: $T$,
+    or `None` for all; `heads`: $H$; result: $a$; rows add up to 1, and are 0 at padding.
 
     Source: Vaswani et al. 2017, eq. 1.
     """
     query, key, _ = parts(projected, heads)
     scores = np.einsum("nhic,nhjc->nhij", query, key) / np.asarray(query.shape[-1] ** 0.5, query.dtype)
-    scores = np.where(places[:, None, None], scores, -np.inf)
+    if places is not None:
+        scores = np.where(places[:, None, None], scores, -np.inf)
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
     return weights
 
 
 def attention_weights_backward(
-    gradient: Weights, projected: Projected, places: Mask, *, heads: int
+    gradient: Weights, projected: Projected, places: Mask | None = None, *, heads: int
 ) -> tuple[Projected, None]:
     r"""Gradient of `attention_weights`: that of a softmax, then that of each product.
 

@@ -20,6 +20,17 @@ for text $n$ of $T$ ids. $\tau$ is its own inverse: turned twice, a text is as i
 
 Source: Schuster and Paliwal 1997, "Bidirectional recurrent neural networks", IEEE Transactions on
 Signal Processing 45(11).
+
+An image as tokens: the maps of a convolution whose kernel is as large as its stride have a place for each
+patch of the image, and each place is a token. Learnt tokens come before them: the class token, whose vector
+the answer may be read from, and registers.
+
+$$\text{patches: } y_{n,\,rC + c,\,i} = x_{nirc}, \qquad
+  \text{learnt tokens: } y_{nti} = \begin{cases} w_{ti} & t < K \\ x_{n,\,t - K,\,i} & t \ge K \end{cases},
+  \qquad \text{one token: } y_{ni} = x_{nai}$$
+
+Source: Dosovitskiy et al. 2020, "An image is worth 16x16 words", arXiv:2010.11929, eq. 1 and 4; Darcet et al.
+2023, "Vision transformers need registers", arXiv:2309.16588.
 """
 
 import numpy as np
@@ -35,6 +46,9 @@ Longer = Float[np.ndarray, "batch *place features"]
 Shorter = Float[np.ndarray, "batch *place kept"]
 Texts = Float[np.ndarray, "batch length channel"]
 Order = Int64[np.ndarray, "batch length"]
+Patches = Float[np.ndarray, "batch patches channel"]
+Learnt = Float[np.ndarray, "learnt channel"]
+Vectors = Float[np.ndarray, "batch channel"]
 
 
 def add(inputs: Values, shortcut: Values) -> Values:
@@ -132,3 +146,54 @@ def turn_backward(gradient: Texts, values: Texts, order: Order) -> tuple[Texts, 
     for n, tau in enumerate(order):
         of_values[n, tau] = gradient[n]
     return of_values, None
+
+
+def patches_to_tokens(maps: Maps) -> Patches:
+    r"""Make a token of each place, row by row: $y_{n,\,rC + c,\,i} = x_{nirc}$.
+
+    `maps`: $x$, the convolution of each patch.
+
+    Source: Dosovitskiy et al. 2020, section 3.1.
+    """
+    return maps.reshape(*maps.shape[:2], -1).transpose(0, 2, 1)
+
+
+def patches_to_tokens_backward(gradient: Patches, maps: Maps) -> Maps:
+    r"""Gradient of `patches_to_tokens`: $\bar x_{nirc} = \bar y_{n,\,rC + c,\,i}$."""
+    return gradient.transpose(0, 2, 1).reshape(maps.shape)
+
+
+def class_token(patches: Patches, weight: Learnt) -> Texts:
+    r"""Put learnt tokens before the patches: $y_{nti} = w_{ti}$ for $t < K$, and then $x_{n,\,t - K,\,i}$.
+
+    `patches`: $x$; `weight`: $w$, a row for the class token and one for each register.
+
+    Source: Dosovitskiy et al. 2020, eq. 1.
+    """
+    learnt = np.broadcast_to(weight, (len(patches), *weight.shape))
+    return np.concatenate([learnt, patches], axis=1)
+
+
+def class_token_backward(gradient: Texts, patches: Patches, weight: Learnt) -> tuple[Patches, Learnt]:
+    r"""Gradients of `class_token`.
+
+    $$\bar x_{nti} = \bar y_{n,\,t + K,\,i}, \quad \bar w_{ti} = \sum_n \bar y_{nti}$$
+    """
+    return gradient[:, len(weight) :], gradient[:, : len(weight)].sum(axis=0)
+
+
+def choose_token(tokens: Texts, *, place: int) -> Vectors:
+    r"""Go on with one token alone: $y_{ni} = x_{nai}$.
+
+    `tokens`: $x$; `place`: $a$.
+
+    Source: Dosovitskiy et al. 2020, eq. 4.
+    """
+    return tokens[:, place]
+
+
+def choose_token_backward(gradient: Vectors, tokens: Texts, *, place: int) -> Texts:
+    r"""Gradient of `choose_token`: $\bar x_{nai} = \bar y_{ni}$, and 0 for the other tokens."""
+    of_tokens = np.zeros(tokens.shape, gradient.dtype)
+    of_tokens[:, place] = gradient
+    return of_tokens

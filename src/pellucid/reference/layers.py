@@ -134,6 +134,15 @@ def _part_words(sizes: Sizes) -> str:
     )
 
 
+def _class_token_words(sizes: Sizes) -> str:
+    registers = len(sizes.taken[1]) - 1
+    if registers < 2:
+        return (
+            "class token and register before the patches" if registers else "class token before the patches"
+        )
+    return Sentence("class token and {registers} registers before the patches", registers)
+
+
 def _clamp_words(sizes: Sizes) -> str:
     ends = (with_minus(f"{sizes.settings[name]:g}") for name in ("low", "high"))
     return Sentence("kept within {settings} and {settings2}", *ends)
@@ -338,6 +347,9 @@ _KINDS: dict[str, Layer] = {
         r"y_{o} = \frac{x_{o}}{\sqrt{\sum_{i} x_{i}^{2}}}",
         sees="all",
     ),
+    "layer-scale": Layer(
+        scaling.layer_scale, Declaration(("y[t,o] = W[o] * x[t,o]",)), "each channel at a scale of its own"
+    ),
     "add": Layer(joining.add, (Pointwise("+", "h@", "shortcut", 1, "unit"),), "a shortcut added"),
     "side-by-side": _by_hand(joining.side_by_side, "side by side", r"y = (x_{1}, x_{2}, \dots)"),
     "flatten": Layer(
@@ -365,6 +377,40 @@ _KINDS: dict[str, Layer] = {
         _part_words,
         stage=None,
     ),
+    "patches-to-tokens": Layer(
+        joining.patches_to_tokens,
+        Declaration(("y[N*r+c,o] = x[o,r,c]",), constants=_rows_and_columns),
+        "a token for each patch",
+        stage=None,
+    ),
+    "class-token": Layer(
+        joining.class_token,
+        # Beyond the edges of either array are zeros, so that each token is one of the two.
+        Declaration(("y[t,o] = x[t-K,o] + W[t,o]",), constants=lambda sizes: {"K": len(sizes.taken[1])}),
+        _class_token_words,
+        stage=None,
+        multiply_adds=lambda sizes: 0,
+    ),
+    "choose-token": Layer(
+        joining.choose_token,
+        Declaration(("y[o] = x[A,o]",), "x", constants=lambda sizes: {"A": sizes.settings["place"]}),
+        lambda sizes: Sentence("token {place} alone", sizes.settings["place"]),
+        stage="features",
+    ),
+    "token-mean": Layer(
+        pooling.token_mean,
+        Declaration(
+            ("y[o] = mean x[A+t,o]",),
+            "x",
+            constants=lambda sizes: {
+                "A": sizes.settings["start"],
+                "t#": len(sizes.taken[0]) - sizes.settings["start"],
+            },
+        ),
+        "mean of the patches",
+        stage="features",
+        letter="t",
+    ),
     "embedding": _by_hand(
         embedding.embedding,
         "vectors of the tokens",
@@ -382,7 +428,7 @@ _KINDS: dict[str, Layer] = {
         _attention_formula,
         multiply_adds=lambda sizes: len(sizes.taken[0]) * (sizes.taken[0].size // 3),
         letter="l",
-    ),
+    )._replace(stage=None),
     "attention": Layer(
         attention.attention,
         Declaration(

@@ -20,7 +20,7 @@ many are summed. From a line follow
 
 Letters that stand for numbers of the layer: strides $S, s$; paddings $P, p$; filters $F$ and channels $I$ of
 a group; numbers $D$ of a head, and $V$ before the values; numbers $M$ of a map and $N$ of a row of it; the
-first number $A$ of a part; the last place $L$ of a text.
+first number or token $A$ of a part; the last place $L$ of a text; learnt tokens $K$ before those of patches.
 
 Source: Vasilache et al. 2018, "Tensor Comprehensions", arXiv:1802.04730, section 2, for the notation and the
 ranges of letters; Einstein 1916 for the sum over letters that are on one side alone.
@@ -86,8 +86,9 @@ class Access(NamedTuple):
         return tuple(itertools.chain.from_iterable(each.letters for each in self.indices))
 
     def latex(self) -> str:
-        """Formula of the access; an axis of which only the first place counts is left out."""
-        written = [each.latex() for each in self.indices if each.terms != ((0, ""),)]
+        """Formula of the access; of maps and kernels an axis whose first place alone counts is left out."""
+        is_map = len(self.indices) > 2
+        written = [each.latex() for each in self.indices if not is_map or each.terms != ((0, ""),)]
         between = " " if all(len(each) == 1 for each in written) else ", "
         return f"{self.name}_{{{between.join(written)}}}"
 
@@ -172,7 +173,8 @@ class Bound:
     def is_copy(self) -> bool:
         """True where each number of the result is one that is seen."""
         line = self.notation
-        return len(line.factors) == 1 and line.operation == "sum" and not self._summed
+        is_one = len(line.factors) == 1 and line.bias is None and not self._summed
+        return is_one and line.operation == "sum"
 
     @property
     def is_local(self) -> bool:
@@ -231,6 +233,7 @@ class Bound:
             for letter, values in group.items():
                 letters[letter] = values.reshape([-1 if each == place else 1 for each in range(len(axes))])
         lengths = [len(next(iter(group.values()))) if group else 1 for group in axes]
+        lengths = lengths or [1]  # a sum of one product
         patch = np.broadcast_to(self._gathered(seen, letters), lengths)
         weights = np.ones(lengths)
         for each in others:
@@ -289,8 +292,9 @@ class Bound:
         """
         line = self.notation
         if line.bias is not None and name == line.bias.name:  # it meets a 1 wherever it is added
-            axis = line.output.indices.index(line.bias.indices[0])
-            gradients = np.asarray(np.take(above, index[0], axis), np.float64).ravel()
+            known: dict[Index, Any] = dict(zip(line.bias.indices, index, strict=True))
+            kept = tuple(known.get(each, slice(None)) for each in line.output.indices)
+            gradients = np.asarray(above[kept], np.float64).ravel()
             return gradients, np.ones_like(gradients)
         own = next(each for each in line.factors if each.name == name)
         letters: dict[str, Any] = {}

@@ -29,6 +29,9 @@ The gradient of a maximum is shared evenly among the places that are equal to it
 Source: Collobert et al. 2011, "Natural language processing (almost) from scratch", JMLR 12,
 section 3.3, for the maximum over time; Cer et al. 2018, arXiv:1803.11175, section 3.2, for the sum over the
 root of the length.
+
+The mean of the patches of an image, learnt tokens before them left out:
+$y_{ni} = \frac{1}{T - a} \sum_{t \ge a} x_{nti}$.
 """
 
 import numpy as np
@@ -206,3 +209,21 @@ def without_padding(values: Texts, places: Mask) -> Texts:
 def without_padding_backward(gradient: Texts, values: Texts, places: Mask) -> tuple[Texts, None]:
     r"""Gradient of `without_padding`: $\bar x_{nti} = \bar y_{nti}$ for $t \in T_n$, 0 elsewhere."""
     return without_padding(gradient, places), None
+
+
+def token_mean(tokens: Texts, *, start: int) -> Channels:
+    r"""The mean of the tokens from a place on: $y_{ni} = \frac{1}{T - a} \sum_{t \ge a} x_{nti}$.
+
+    `tokens`: $x$; `start`: $a$, how many learnt tokens come before the patches.
+
+    Source: Dosovitskiy et al. 2020, appendix D.3, where it is compared with the class token.
+    """
+    means: np.ndarray = tokens[:, start:].mean(axis=1)
+    return means
+
+
+def token_mean_backward(gradient: Channels, tokens: Texts, *, start: int) -> Texts:
+    r"""Gradient of `token_mean`: $\bar x_{nti} = \bar y_{ni} / (T - a)$ for $t \ge a$, 0 before."""
+    of_tokens = np.zeros(tokens.shape, gradient.dtype)
+    of_tokens[:, start:] = gradient[:, None] / np.asarray(tokens.shape[1] - start, gradient.dtype)
+    return of_tokens

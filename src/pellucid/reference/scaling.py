@@ -5,7 +5,11 @@ Layers that shift and scale: standardise, rescale and divide by fixed numbers, a
 $$\text{standardise: } y = (x - \mu) / \sigma, \qquad \text{rescale: } y = \sigma x + \mu, \qquad
   \text{divide: } y = x / d, \qquad \text{unit length: } y = x / \lVert x \rVert$$
 
-Source: LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp", section 4.3, for standardised inputs.
+$$\text{layer scale: } y_{nti} = \gamma_i x_{nti}, \qquad \bar x_{nti} = \gamma_i \bar y_{nti}, \qquad
+  \bar \gamma_i = \sum_{n,t} \bar y_{nti} x_{nti}$$
+
+Source: LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp", section 4.3, for standardised inputs;
+Touvron et al. 2021, "Going deeper with image transformers", arXiv:2103.17239, section 2, for the layer scale.
 
 Images at another size: each row and column a mean of those near it, the nearer the heavier.
 
@@ -35,6 +39,8 @@ Channels = Float[np.ndarray, "channel ..."]
 Values = Float[np.ndarray, "*shape"]
 Vectors = Float[np.ndarray, "batch size"]
 Images = Float[np.ndarray, "batch channel height width"]
+Tokens = Float[np.ndarray, "batch length size"]
+Sizes = Float[np.ndarray, " size"]
 Resized = Float[np.ndarray, "batch new_channel new_height new_width"]
 
 _NARROW = float(np.finfo(np.float32).eps)
@@ -169,3 +175,19 @@ def _both_shares(inputs: np.ndarray, size: Pair) -> tuple[np.ndarray, np.ndarray
         for before, after in zip(inputs.shape[2:], size, strict=True)
     )
     return rows, columns
+
+
+def layer_scale(inputs: Tokens, weight: Sizes) -> Tokens:
+    r"""Scale each channel of all tokens by a learnt factor: $y_{nti} = \gamma_i x_{nti}$.
+
+    `inputs`: $x$; `weight`: $\gamma$.
+
+    Source: Touvron et al. 2021, section 2.
+    """
+    outputs: np.ndarray = inputs * weight
+    return outputs
+
+
+def layer_scale_backward(gradient: Tokens, inputs: Tokens, weight: Sizes) -> tuple[Tokens, Sizes]:
+    r"""Gradients of `layer_scale`, as at the top of this file."""
+    return gradient * weight, (gradient * inputs).sum(axis=(0, 1))

@@ -1,6 +1,7 @@
 """Data of an explain page: every number in one run of bytes, and what its script needs of the layers."""
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from pellucid.insight.contributions import TreePath
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import LayerRecord
 from pellucid.insight.opened_networks import Opened
-from pellucid.insight.reference_lines import CLOSED
+from pellucid.insight.reference_lines import ATTENTION_WEIGHTS, CLOSED
 from pellucid.insight.unit_arithmetic import Arithmetic
 from pellucid.insight.units import OPENED, open_unit
 from pellucid.language.catalogue import CHINESE, translated
@@ -47,6 +48,15 @@ class Packed:
         self._parts.append(stored.tobytes())
         self.count += stored.size
 
+    def add_bytes(
+        self, name: str, array: Shaped[np.ndarray, "heads queries keys"], queries: list[int]
+    ) -> None:
+        """Keep whole numbers from 0 to 255, those of some queries of an attention."""
+        stored = array.astype(np.uint8).tobytes()
+        self.places[name] = {"at": self.count, "shape": list(array.shape), "kept": queries}
+        self._parts.append(stored + bytes(-len(stored) % 4))
+        self.count += -(-len(stored) // 4)
+
     @property
     def text(self) -> str:
         """All bytes in base64."""
@@ -57,7 +67,9 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
     """Choose and store the numbers of an opened network.
 
     Values under their names, weights under theirs, gradients with `gradient:` before them, inside the gates
-    of recurrent layers with `sums:` and `state-sums:`, of weights by autograd with `autograd:`.
+    of recurrent layers with `sums:` and `state-sums:`, of weights by autograd with `autograd:`. Where not all
+    fit, values and gradients of patches are kept channel by channel, with `maps:` before their names, and of
+    attention between patches some queries, rounded, with `bytes:`.
     """
     opened = explanation.opened
     assert opened is not None  # asked for opened networks only
@@ -79,8 +91,13 @@ def pack(explanation: Explanation, budget: int = BUDGET) -> Packed:
         shares = needed
     elif sum(needed[:2]) <= budget:  # arithmetic first: of gradients only what fits
         shares = [*needed[:2], budget - sum(needed[:2])]
+        gradients = _by_channel(opened, gradients)
     else:
-        budget -= _store_attention(packed, values, budget // 5 * 3, opened)
+        if _grid_of(opened) is None:
+            budget -= _store_attention(packed, values, budget // 5 * 3, opened)
+        else:
+            budget -= _store_rounded_attention(packed, values, budget // 4, opened)
+            values, gradients = _by_channel(opened, values), _by_channel(opened, gradients)
         shares = [budget // 3, budget // 3, budget // 6]
     of_values = _store(packed, values, {}, shares[0], opened)
     of_weights = _store(packed, weights, rows, shares[1], opened)
@@ -123,6 +140,60 @@ def _store_attention(packed: Packed, values: dict[str, np.ndarray], budget: int,
     for line in lines:
         if 4 * (packed.count - before + values[line.takes[0]].size) <= budget:
             packed.add(line.takes[0], values.pop(line.takes[0]))
+    return 4 * (packed.count - before)
+
+
+def _grid_of(opened: Opened) -> tuple[int, int] | None:
+    """Rows and columns of the patches that are tokens; `None` where an image is not read as such."""
+    lines = [line for line in opened.lines if line.kind == "patches-to-tokens"]
+    if not lines:
+        return None
+    _, rows, columns = opened.value(lines[0].takes[0]).shape
+    return rows, columns
+
+
+def _by_channel(opened: Opened, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Rows of numbers of patches as maps, so that what is kept of them are whole channels.
+
+    Gradients of attention are left out: each of its maps has as many numbers as patches squared.
+    """
+    if _grid_of(opened) is None:
+        return dict(arrays)
+    kept = {
+        name: each
+        for name, each in arrays.items()
+        if not (name.startswith("gradient:") and name.endswith(ATTENTION_WEIGHTS))
+    }
+    return {
+        f"maps:{name}" if each.ndim == 2 else name: each.T if each.ndim == 2 else each
+        for name, each in kept.items()
+    }
+
+
+def _store_rounded_attention(
+    packed: Packed, values: dict[str, np.ndarray], budget: int, opened: Opened
+) -> int:
+    """Move the attention of all heads into the page, rounded, from as many tokens as fit.
+
+    These are the learnt tokens, and patches at equal distances. Each weight is a share of the largest of its
+    row in 255 steps: enough to be drawn. Returns how many bytes were stored.
+    """
+    grid, before = _grid_of(opened), packed.count
+    assert grid is not None
+    lines = [line for line in opened.lines if line.kind == "attention-weights"]
+    heads, length, _ = values[lines[0].name].shape
+    places = np.arange(math.prod(grid)).reshape(grid)
+    learnt = length - places.size
+    for step in range(1, max(grid) + 1):
+        every = places[step // 2 :: step, step // 2 :: step].ravel() + learnt
+        queries = [*range(learnt), *every.tolist()]
+        if len(lines) * heads * len(queries) * length <= budget:
+            break
+    for line in lines:
+        weights = values.pop(line.name)[:, queries]
+        packed.add_bytes(
+            f"bytes:{line.name}", np.rint(255 * weights / weights.max(axis=2, keepdims=True)), queries
+        )
     return 4 * (packed.count - before)
 
 
@@ -261,7 +332,10 @@ def chosen_units(explanation: Explanation, packed: Packed) -> dict[str, list[dic
     found = {}
     for record in explanation.layers:
         if record.kind not in HIDDEN:
-            units = [open_unit(opened, record.name, unit) for unit in loudest_units(record.values)]
+            values = record.values
+            if record.kind == "attention-weights" and _grid_of(opened) is not None:
+                values = values[:, :1]  # of the class token
+            units = [open_unit(opened, record.name, unit) for unit in loudest_units(values)]
             found[record.name] = [
                 _unit_data(each, f"chosen:{record.name}:{number}", packed)
                 for number, each in enumerate(units)
@@ -374,6 +448,8 @@ def _kind(explanation: Explanation, layer: LayerRecord) -> str | None:
     if layer.name == "probabilities":
         return "probabilities"
     kind = LAYERS[layer.kind].stage or None
+    if kind == "features" and len(layer.output_shape) == 2 and _grid_of(opened) is not None:
+        return None  # of each patch, between two attentions
     if kind == "image" and not explanation.makes_images:
         return None  # a predicted number at the scale of the data
     # The head of a discriminator gives its score, and the losses come after it.

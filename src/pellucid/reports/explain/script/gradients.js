@@ -3,7 +3,6 @@ import {
   columnOf,
   need,
   needWhole,
-  numberIn,
   partOf,
   product,
   ravel,
@@ -18,9 +17,9 @@ import { momentsOf } from "./functions.js";
 import { sumOf } from "./shares.js";
 import { computed } from "./layers.js";
 import { usesOf } from "./notation.js";
-import { gramOf, pageData, stored, tokenAtStep, tokenLabel } from "./page_data.js";
+import { gramOf, grid, pageData, stored, tokenAtStep, tokenLabel } from "./page_data.js";
 import { mixtureAt, stepsAt } from "./units.js";
-import { boundLine, layerValue, tensorOf } from "./values.js";
+import { boundLine, gradientAt, layerValue, tensorOf } from "./values.js";
 import { message } from "./words/message.js";
 /** @import { HandKind, HiddenLayer, Layer, LineDeclaration, MovedWeight, Pointwise, Terms } from "./types.js" */
 /** @import { ThreeWays, Unit, Whole } from "./types.js" */
@@ -28,7 +27,7 @@ import { message } from "./words/message.js";
 // The terms of a weight's gradient: the gradient above, what the weight meets, and where.
 
 /** @param {Layer} layer @param {Unit} unit */
-const aboveAt = (layer, unit) => need(numberIn(need(stored(`gradient:${layer.name}`)), unit));
+const aboveAt = (layer, unit) => need(gradientAt(layer.name, unit));
 
 /**
  * Terms at places of what a layer gives.
@@ -42,9 +41,10 @@ const termsAt = (layer, uses, label = placeLabel(layer)) => ({
 });
 
 /** How places of a layer are called: by their index, their token or their unit. @param {Layer} layer @returns {(place: Unit) => string} */
-function placeLabel({ shape: { length } }) {
+function placeLabel({ shape: { length, 0: count } }) {
   if (length === 3) return indexText;
-  return length === 2 ? ([token]) => tokenLabel(token) : ([unit]) => message("useOfUnit", { unit });
+  const before = grid ? count - grid.rows * grid.columns : 0;
+  return length === 2 ? ([token]) => tokenLabel(token, before) : ([unit]) => message("useOfUnit", { unit });
 }
 
 /**

@@ -2,7 +2,7 @@
 import { need, unlessMissing, unravel, wholeOf } from "./arrays.js";
 import { button, cell, contextOf, counted, element, headOf, rowHead, scrolling, shown } from "./dom.js";
 import { layout, legend, onColour, paint, paintPixels, scaleOf } from "./drawing.js";
-import { layerCalled, shapeOf, stored, tokenAtStep } from "./page_data.js";
+import { grid, isOfPatches, layerCalled, shapeOf, stored, tokenAtStep } from "./page_data.js";
 import { actions, gramAt } from "./unit_views.js";
 import { openUnit } from "./units.js";
 import { layerValue } from "./values.js";
@@ -120,7 +120,12 @@ function winnersView(layer) {
 // A whole layer in words, and what there is to show of a whole layer of a text.
 
 /** How the numbers of a layer are drawn, in words. @param {Layer} layer */
-export function laidOut({ kind, takes, shape: [count, second, third] }) {
+export function laidOut(layer) {
+  const { kind, takes, shape } = layer;
+  const [count, second, third] = shape;
+  if (grid && isOfPatches(layer)) {
+    return message("layoutOfPatches", { count: second, rows: grid.rows, columns: grid.columns });
+  }
   if (kind === "attention-weights") return message("layoutOfHeads", { count });
   if (third !== undefined) {
     const size = { rows: second, columns: third };

@@ -3,7 +3,7 @@
 // Letters on the right alone are summed over; beyond an array's edge are zeros. An index is a sum of letters times
 // numbers. Where several letters make up one index on the left, all that give it are summed. The same follows in Python
 // (`pellucid.reference.notation`), where the notation is explained.
-import { need, needWhole, product, unravel } from "./arrays.js";
+import { need, needWhole, product, ravel, unravel } from "./arrays.js";
 /** @import { Access, Index, LineDeclaration, Numbers, Pair, Shape, Unit } from "./types.js" */
 
 /** @typedef {Record<string, number>} Letters and their values */
@@ -45,7 +45,7 @@ export function bound(line, shape, arrays) {
 
 /** Whether each number of the result is one that is seen. @param {Bound} layer */
 export const isCopy = ({ line, summed }) =>
-  line.factors.length === 1 && line.operation === "sum" && !summed.length;
+  line.factors.length === 1 && line.operation === "sum" && !line.bias && !summed.length;
 
 /** Least and largest sum of letters times numbers. @param {Index} terms @param {Letters} sizes @returns {Pair} */
 function boundsOf(terms, sizes) {
@@ -131,6 +131,7 @@ export function placesOf(layer, unit) {
     const own = groups.filter(({ letters }) => index.some(([, letter]) => letters.includes(letter)));
     return own.length || indices.length < 3 ? own.map(({ choices }) => choices) : [[{}]];
   });
+  if (!axes.length) axes.push([{}]); // a sum of one product
   const shape = axes.map(({ length }) => length);
   /** @param {number} at @returns {Letters} */
   const lettersAt = (at) =>
@@ -176,9 +177,10 @@ export function summandsOf(layer, unit) {
 export function usesOf(layer, name, index, shape) {
   const { line, sizes, summed } = layer;
   if (line.bias?.name === name) {
-    const axis = biasAxis(line);
     const every = Array.from({ length: product(shape) }, (_, at) => unravel(at, shape));
-    return every.filter((place) => place[axis] === index[0]).map((place) => ({ place, met: 1 }));
+    const isOwn = (/** @type {Unit} */ place) =>
+      biasAxes(line).every((axis, which) => place[axis] === index[which]);
+    return every.filter(isOwn).map((place) => ({ place, met: 1 }));
   }
   const own = need(line.factors.find((factor) => factor.name === name));
   const letters = Object.assign(
@@ -198,10 +200,10 @@ export function usesOf(layer, name, index, shape) {
   }).flat();
 }
 
-/** The axis of the result along which a line's bias goes. @param {LineDeclaration} line */
-function biasAxis({ output, bias }) {
-  const own = JSON.stringify(bias?.indices[0]);
-  return output.indices.findIndex((index) => JSON.stringify(index) === own);
+/** The axes of the result along which a line's bias goes. @param {LineDeclaration} line */
+function biasAxes({ output, bias }) {
+  const every = output.indices.map((index) => JSON.stringify(index));
+  return need(bias).indices.map((index) => every.indexOf(JSON.stringify(index)));
 }
 
 /** Of a value the axes that are places: rows and columns of maps, tokens of a text. @template T @param {T[]} axes */
@@ -307,16 +309,16 @@ export function contracted({ line, arrays, sizes, summed }, shape) {
     }
   };
   walk(0);
-  const divisor = dividing(
-    line,
-    product(summed.map((letter) => sizes[letter])),
-  );
+  const divisor = dividing(line, product(summed.map((letter) => sizes[letter])));
   if (divisor !== 1) for (let at = 0; at < made.length; at += 1) made[at] /= divisor;
   if (!line.bias) return made;
-  const { data } = needWhole(arrays[line.bias.name]);
-  const axis = biasAxis(line);
-  const size = product(shape.slice(axis + 1));
-  return made.map((number, at) => number + data[Math.floor(at / size) % shape[axis]]);
+  const { data, shape: lengths } = needWhole(arrays[line.bias.name]);
+  const axes = biasAxes(line);
+  return made.map((number, at) => {
+    const place = unravel(at, shape);
+    const own = axes.map((axis) => place[axis]);
+    return own.every((each, axis) => each < lengths[axis]) ? number + data[ravel(own, lengths)] : number;
+  });
 }
 
 /** Where an access begins among its numbers, and how far each letter steps. @param {Access} access @param {Shape} shape */

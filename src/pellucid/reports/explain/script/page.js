@@ -1,14 +1,24 @@
 // What a click or a key does: the chosen layer and unit are drawn, and the address remembers them.
 import { clamp, loudestIn, need, replacedAt } from "./arrays.js";
 import { byId, canvasById, contextOf, element, indexField, indexText, shown } from "./dom.js";
-import { layout, legend, outline, paint, thumbnail } from "./drawing.js";
+import { legend, outline, paint, thumbnail } from "./drawing.js";
 import { backwardView, WEIGHT_TITLE } from "./gradient_views.js";
 import { dropoutView, kernelsOf, laidOut, markStep, moreOf } from "./layer_views.js";
-import { hasLearnt, layerCalled, learntOf, pageData, shownLayers, stored, tokenLabel } from "./page_data.js";
+import {
+  hasLearnt,
+  isOfPatches,
+  layerCalled,
+  learntOf,
+  pageData,
+  shownLayers,
+  stored,
+  tokenLabel,
+} from "./page_data.js";
+import { planOf } from "./patches.js";
 import { drawField, followUnit, showWindow } from "./seen_views.js";
 import { actions, arithmeticText, arithmeticView } from "./unit_views.js";
 import { chosenUnits } from "./units.js";
-import { gradientAt, layerValue, numberAt } from "./values.js";
+import { drawnNumbers, gradientAt, numberAt, picturedNumbers } from "./values.js";
 import { message, layerWords } from "./words/message.js";
 /** @import { Layer, Layout, Numbers, Pinned, Scale, Unit, View, Weight } from "./types.js" */
 /** @import { MessageKey } from "./words/message.js" */
@@ -95,27 +105,19 @@ function weightFrom(layer, text) {
 /** @type {{ plan: Layout | null, image: HTMLCanvasElement | null }} image: without an outline */
 const drawn = { plan: null, image: null };
 
-/**
- * Pixels of the side of an attention's map, in which single tokens are to be found; undefined for other maps.
- * @param {Layer} layer
- */
-function sideOfMap({ kind, shape }) {
-  if (kind !== "attention-weights") return undefined;
-  return shape[1] > 64 ? 256 : 180;
-}
-
 /** Draw an array, or nothing, and give back the scale. @param {Layer} layer @param {Numbers | null} found */
 function drawMaps(layer, found) {
   const canvas = canvasById("maps");
   const width = Math.max(240, byId("maps-holder").clientWidth - 8);
-  drawn.plan = layout(layer.shape, width, sideOfMap(layer));
+  const { plan, painted } = planOf(layer, width);
+  drawn.plan = plan;
   drawn.image = null;
   if (!found) {
     canvas.width = 1;
     canvas.height = 1;
     return null;
   }
-  const scale = paint(canvas, found, drawn.plan);
+  const scale = paint(canvas, found, painted);
   drawn.image = element("canvas", { width: canvas.width, height: canvas.height });
   contextOf(drawn.image).drawImage(canvas, 0, 0);
   return scale;
@@ -219,7 +221,7 @@ export function drawLayer(layer) {
     ...(facts ? [...facts.children].map((child) => child.cloneNode(true)) : []),
   );
   byId("maps-legend").replaceChildren();
-  const found = isBackward ? stored(`gradient:${layer.name}`) : layerValue(layer.name);
+  const found = drawnNumbers(layer, isBackward ? "gradient:" : "");
   const scale = drawMaps(layer, found);
   const more = found && !isBackward ? moreOf(layer) : null;
   byId("maps-legend").replaceChildren(...(found && scale ? legendOf(layer, found, scale) : [noNumbers()]));
@@ -356,8 +358,9 @@ export function loudestUnit(layer) {
   const isBackward = current.view === "backward";
   const [chosen] = chosenUnits(layer);
   if (chosen && !isBackward) return chosen.unit;
-  const found = (isBackward && stored(`gradient:${layer.name}`)) || layerValue(layer.name);
-  return found ? loudestIn(found) : layer.shape.map(() => 0);
+  const found = (isBackward && drawnNumbers(layer, "gradient:")) || drawnNumbers(layer);
+  if (!found) return layer.shape.map(() => 0);
+  return isOfPatches(layer) ? loudestIn(found).reverse() : loudestIn(found);
 }
 
 /** @param {Layer} layer */
@@ -444,7 +447,7 @@ export function startStrip() {
   shownLayers.forEach((layer, at) => {
     const button = buttons[at];
     const canvas = button.querySelector("canvas");
-    if (canvas) thumbnail(canvas, layerValue(layer.name));
+    if (canvas) thumbnail(canvas, picturedNumbers(layer));
     const line = button.closest("li");
     line?.style.setProperty("--volume", line.dataset.volume ?? "1");
     button.onclick = () => choose(layer);

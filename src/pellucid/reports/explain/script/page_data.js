@@ -1,7 +1,8 @@
 // What Python writes into a page: its layers, its tokens, and its numbers as named arrays.
 import { bytesOfBase64, partOf, product, wholeOf } from "./arrays.js";
 import { byId } from "./dom.js";
-/** @import { HiddenLayer, Layer, LayerFacts, Numbers, PageData } from "./types.js" */
+import { message } from "./words/message.js";
+/** @import { Floats, HiddenLayer, Layer, LayerFacts, Numbers, PageData } from "./types.js" */
 
 // Layers of the network, and the page's data document.
 
@@ -100,13 +101,68 @@ function cutOut(name) {
   return wholeOf(shape, floats.subarray(at, at + product(shape)));
 }
 
+// The patches of an image that are tokens, and how many learnt tokens come before them.
+
+function gridOfPatches() {
+  const tokens = pageData.layers.find(({ kind }) => kind === "patches-to-tokens");
+  if (!tokens) return null;
+  const [, rows, columns] = shapeOf(tokens.takes[0]);
+  const learnt = pageData.layers.find(({ kind }) => kind === "class-token");
+  return { rows, columns, before: learnt ? learnt.shape[0] - rows * columns : 0 };
+}
+
+/** Null where tokens are those of a text, or there are none. */
+export const grid = gridOfPatches();
+
+/** Whether a layer gives a row of numbers for each patch. @param {LayerFacts} layer */
+export const isOfPatches = ({ shape }) => grid !== null && shape.length === 2;
+
+/**
+ * What one token gives to all others in a head, as the network has it, or rounded where the page holds bytes of it.
+ * @param {LayerFacts} layer @param {number} head @param {number} query @returns {Floats | null}
+ */
+export function attentionFrom({ name, shape: [, , length] }, head, query) {
+  const exact = stored(name)?.row(head);
+  if (exact) return exact.subarray(query * length, (query + 1) * length);
+  const place = pageData.places[`bytes:${name}`];
+  const at = place?.kept?.indexOf(query) ?? -1;
+  if (at < 0) return null;
+  const start = 4 * place.at + (head * place.shape[1] + at) * length;
+  const bytes = new Uint8Array(floatsOfPage().buffer, start, length);
+  const sum = bytes.reduce((total, byte) => total + byte, 0);
+  return Float64Array.from(bytes, (byte) => byte / sum); // the weights of a row add up to 1
+}
+
+/** Of the queries whose attention the page holds, the nearest to one. @param {LayerFacts} layer @param {number} query */
+export function heldQuery({ name }, query) {
+  if (stored(name)) return query;
+  const kept = pageData.places[`bytes:${name}`]?.kept;
+  if (!grid || !kept) return null;
+  const { columns, before } = grid;
+  /** @param {number} token */
+  const distance = (token) => {
+    if (token < before || query < before) return token === query ? 0 : Infinity;
+    const [down, across] = [Math.floor((token - before) / columns), (token - before) % columns];
+    return Math.hypot(down - Math.floor((query - before) / columns), across - ((query - before) % columns));
+  };
+  return kept.reduce((best, each) => (distance(each) < distance(best) ? each : best));
+}
+
 // The tokens of a text that is explained, by their place, step or id.
 
 /** @param {string} token */
 const named = (token) => token || "(unknown)";
 
-/** @param {number} place */
-export const tokenLabel = (place) => `${place} \u201c${named(pageData.tokens[place])}\u201d`;
+/**
+ * @param {number} place
+ * @param {number} [before] learnt tokens before the patches of an image
+ */
+export function tokenLabel(place, before = grid?.before ?? 0) {
+  if (!grid) return `${place} \u201c${named(pageData.tokens[place])}\u201d`;
+  if (place < before) return place ? message("register", { number: place }) : message("classToken");
+  const at = place - before;
+  return message("patch", { row: Math.floor(at / grid.columns), column: at % grid.columns });
+}
 
 /** The token that a recurrent layer reads at a step. @param {Layer} layer @param {number} step */
 export const tokenAtStep = (layer, step) =>

@@ -2,7 +2,7 @@
 import { largest, unlessMissing } from "./arrays.js";
 import { button, byId, element, indexText, shown } from "./dom.js";
 import { paintPixels, scaleOf } from "./drawing.js";
-import { pageData, shapeOf, tokensBetween } from "./page_data.js";
+import { isOfPatches, pageData, shapeOf, tokensBetween } from "./page_data.js";
 import { actions } from "./unit_views.js";
 import { openUnit } from "./units.js";
 import { fieldOf, layerValue, numberAt, windowOf } from "./values.js";
@@ -19,11 +19,12 @@ export function drawField(layer, unit) {
   }
   const field = fieldOf(layer.name, unit);
   const box = document.getElementById("field");
-  if (box) drawBox(box, field);
+  if (field && !field.length) hideBox();
+  else if (box) drawBox(box, field);
   else if (document.getElementById("field-words")) markTokens(field);
 }
 
-/** What is made of noise sees nothing of the image that is given. */
+/** What is made of noise, or a learnt token, sees nothing of the image that is given. */
 function hideBox() {
   const box = document.getElementById("field");
   if (box) box.style.display = "none";
@@ -78,8 +79,10 @@ const [SLOWEST, WHOLE] = [120, 9000];
 const sliding = { layer: null, unit: [], parts: {}, timer: undefined };
 
 /** Whether units of a layer have a window: it takes maps and gives maps, or rows and rows. @param {Layer} layer */
-function hasWindow({ kind, shape, takes, declaration }) {
-  if (!takes.length || shape.length < 2 || kind === "attention-weights" || kind === "attention") return false;
+function hasWindow(layer) {
+  const { kind, shape, takes, declaration } = layer;
+  if (isOfPatches(layer) || !takes.length || shape.length < 2) return false;
+  if (kind === "attention-weights" || kind === "attention") return false;
   return shapeOf(takes[0]).length === shape.length && declaration !== null && takes[0] !== "noise";
 }
 

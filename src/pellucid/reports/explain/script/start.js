@@ -17,9 +17,10 @@ import {
   startStrip,
   startTabs,
 } from "./page.js";
-import { pageData, shownLayers, stored } from "./page_data.js";
+import { knownLayer, pageData, shownLayers, stored } from "./page_data.js";
+import { drawLooks } from "./patches.js";
 import { actions } from "./unit_views.js";
-import { layerValue } from "./values.js";
+import { picturedNumbers } from "./values.js";
 
 // What drove the answer: the scores of each explanation, over the image or behind the pieces of the text.
 
@@ -47,7 +48,9 @@ function drawDrivers() {
 function drawStages() {
   /** @type {NodeListOf<HTMLCanvasElement>} */
   const canvases = document.querySelectorAll("canvas[data-stage]");
-  for (const canvas of canvases) overviewPicture(canvas, layerValue(canvas.dataset.stage ?? ""));
+  for (const canvas of canvases) {
+    overviewPicture(canvas, picturedNumbers(knownLayer(canvas.dataset.stage ?? "")));
+  }
   const input = document.querySelector(".image img")?.cloneNode();
   if (input instanceof HTMLImageElement) {
     input.alt = "";
@@ -68,6 +71,7 @@ function start() {
   });
   drawDrivers();
   drawStages();
+  drawLooks();
   if (shownLayers.length) {
     startStrip();
     startMaps();

@@ -16,9 +16,20 @@ import {
 } from "./dom.js";
 import { legend, onColour, scaleOf } from "./drawing.js";
 import { GATES, isCandidate } from "./functions.js";
-import { isLearnt, pageData, tokenAtStep, tokenLabel, tokensBetween } from "./page_data.js";
+import {
+  attentionFrom,
+  grid,
+  isLearnt,
+  knownLayer,
+  pageData,
+  stored,
+  tokenAtStep,
+  tokenLabel,
+  tokensBetween,
+} from "./page_data.js";
+import { looksView } from "./patches.js";
 import { chosenUnits, openUnit } from "./units.js";
-import { fieldOf, layerValue } from "./values.js";
+import { fieldOf } from "./values.js";
 import { message, layerWords } from "./words/message.js";
 /** @import { Choice, ComparedUnit, Floats, Layer, OpenedUnit, PastStep, Scale, Step, Unit } from "./types.js" */
 /** @import { Weighing } from "./types.js" */
@@ -272,15 +283,14 @@ const SHOWN_TOKENS = 12;
 
 /** @param {Layer} layer @param {Unit} unit @returns {Element[]} */
 function attentionView(layer, [head, query, key]) {
-  const map = layerValue(layer.name)?.row(head);
-  if (!map) return [];
-  const length = layer.shape[1];
-  const weights = map.subarray(query * length, (query + 1) * length);
-  const words = message("headWeights", {
+  const looks = grid ? looksView(layer, [head, query, key], actions.pinUnit) : [];
+  const weights = attentionFrom(layer, head, query);
+  if (!weights) return looks;
+  const words = message(grid ? "headWeightsOfPatches" : "headWeights", {
     head,
     query: tokenLabel(query),
     key: tokenLabel(key),
-    weight: shown(weights[key], 4),
+    weight: shown(weights[key], stored(layer.name) ? 4 : 2),
   });
   const scale = scaleOf([0, ...weights]);
   const spans = pageData.tokens.flatMap((token, place) => {
@@ -288,8 +298,9 @@ function attentionView(layer, [head, query, key]) {
     return [onColour(span, scale.colour(weights[place])), " "];
   });
   return [
+    ...looks,
     element("p", { class: "foreign" }, words),
-    element("p", { class: "pieces foreign" }, ...spans),
+    ...(grid ? [] : [element("p", { class: "pieces foreign" }, ...spans)]),
     legend(scale),
     largestTable(weights, (place) => actions.pinUnit([head, query, place])),
   ];
@@ -334,8 +345,22 @@ const TOLERANCE = 1e-5;
 export function arithmeticView(layer, unit) {
   const found = unlessMissing(() => openUnit(layer, unit));
   const parts = found ? [verdict(found), ...calculationView(layer, unit, found)] : missingView(layer, unit);
-  const looks = layer.kind === "attention-weights" ? attentionView(layer, unit) : [];
-  return { parts: [...looks, ...parts], found };
+  return { parts: [...attendedView(layer, unit), ...parts], found };
+}
+
+/**
+ * The weights of an attention, or those by which a mixed number of a patch was weighed.
+ * @param {Layer} layer @param {Unit} unit @returns {Element[]}
+ */
+function attendedView(layer, unit) {
+  if (layer.kind === "attention-weights") return attentionView(layer, unit);
+  if (!grid || layer.kind !== "attention") return [];
+  const weights = knownLayer(layer.takes[1]);
+  const head = Math.floor((unit[1] * weights.shape[0]) / layer.shape[1]);
+  return looksView(weights, [head, unit[0], 0], ([other, query]) => {
+    const within = unit[1] % (layer.shape[1] / weights.shape[0]);
+    actions.pinUnit([query, (other * layer.shape[1]) / weights.shape[0] + within]);
+  });
 }
 
 /** @param {Layer} layer @param {Unit} unit */

@@ -61,7 +61,7 @@ function wordsOfSum({ kind, weights }, line, { shape, indexAt }) {
   const every = Array.from({ length: product(shape) }, (_, at) => at);
   /** @type {string[] | null} */
   let names = null;
-  if (kind === "attention") names = every.map(tokenLabel);
+  if (kind === "attention") names = every.map((place) => tokenLabel(place));
   if (kind === "weighed-sum") names = every.map((at) => gramOf(indexAt(seen, at)[0]));
   /** @type {Weighing["weightAt"]} */
   const weightAt = weight ? (at) => [weights[0], indexAt(weight, at)] : null;
@@ -267,7 +267,7 @@ function attentionWeight({ kind, takes, settings: { heads } }, [head, query, key
     return need(projected.row(token)).subarray(start, start + size);
   };
   const asks = partOfToken(0, query);
-  const products = pageData.tokens.map((_, token) =>
+  const products = Array.from({ length: projected.shape[0] }, (_, token) =>
     weigh({
       patch: partOfToken(1, token),
       weights: asks,

@@ -1,9 +1,18 @@
 // Values of layers, what follows from their declarations, and what a unit sees of the input.
-import { need, needWhole, numberIn, partOf, unravel, wholeOf } from "./arrays.js";
+import { filled, need, needWhole, numberIn, partOf, unravel, wholeOf } from "./arrays.js";
 import { bagShares, FUNCTIONS, resizingShares } from "./functions.js";
 import { arraysOfLine, computed } from "./layers.js";
 import { axesOfPlaces, bound, isCopy, seenThrough } from "./notation.js";
-import { knownLayer, layerCalled, pageData, partOfChannel, shapeOf, stored } from "./page_data.js";
+import {
+  grid,
+  isOfPatches,
+  knownLayer,
+  layerCalled,
+  pageData,
+  partOfChannel,
+  shapeOf,
+  stored,
+} from "./page_data.js";
 /** @import { HiddenLayer, Layer, LayerFacts, LineDeclaration, Numbers, Pair, Unit, Whole } from "./types.js" */
 
 /** @type {Map<string, Numbers | null>} */
@@ -38,14 +47,43 @@ function copiedValue(layer) {
   return computed(layer, sources, [], Float64Array);
 }
 
+/**
+ * Values or gradients as they are drawn; those of patches channel by channel, of which the page may hold some.
+ * @param {LayerFacts} layer @param {string} [of] what of the layer, before its name @returns {Numbers | null}
+ */
+export function drawnNumbers(layer, of = "") {
+  const found = of ? stored(of + layer.name) : layerValue(layer.name);
+  if (!isOfPatches(layer)) return found;
+  if (!found || found.kept) return stored(`maps:${of}${layer.name}`);
+  const [count, size] = found.shape;
+  return filled([size, count], (channel, token) => found.data[token * size + channel]);
+}
+
+/** A layer's values for a small picture: of patches a map for each channel. @param {LayerFacts} layer @returns {Numbers | null} */
+export function picturedNumbers(layer) {
+  const found = drawnNumbers(layer);
+  if (!found || !grid || !isOfPatches(layer)) return found;
+  const { rows, columns } = grid;
+  const [size, count] = found.shape;
+  const before = count - rows * columns;
+  const data = found.data.filter((_, at) => at % count >= before);
+  const shape = [size, rows, columns];
+  return found.kept ? partOf(shape, data, found.kept) : wholeOf(shape, data);
+}
+
+/** A number of a token where the page holds some channels alone. @param {string} name @param {Unit} unit */
+const inChannel = (name, [token, channel, third]) =>
+  third === undefined ? numberIn(stored(`maps:${name}`), [channel, token]) : undefined;
+
 /** One number of a value; undefined where the page does not hold it. @param {string} name @param {Unit} unit */
-export const numberAt = (name, unit) => numberIn(layerValue(name), unit);
+export const numberAt = (name, unit) => numberIn(layerValue(name), unit) ?? inChannel(name, unit);
 
 /**
  * The gradient of the loss at one number; undefined where there is none, or the page does not hold it.
  * @param {string} name @param {Unit} unit
  */
-export const gradientAt = (name, unit) => numberIn(stored(`gradient:${name}`), unit);
+export const gradientAt = (name, unit) =>
+  numberIn(stored(`gradient:${name}`), unit) ?? inChannel(`gradient:${name}`, unit);
 
 /** One number of a layer that a unit takes. @param {Layer} layer @param {Unit} unit of the source @param {number} [source] which */
 export const taken = (layer, unit, source = 0) => need(numberAt(layer.takes[source], unit));
@@ -111,7 +149,7 @@ const bagOf = (layer) =>
 const SEEING_ALL = ["closed", "attention-weights", "unit-length", "softmax"];
 
 /**
- * First and last row and column, or place of a text, that a unit sees; null for all of the input.
+ * First and last row and column, or place of a text, that a unit sees; null for all of the input, none for nothing.
  * @param {string} name @param {Unit} unit @returns {Pair[] | null}
  */
 export function fieldOf(name, unit) {
@@ -140,15 +178,16 @@ function followedBack(layer, start) {
     const box = boxes.get(each.name);
     if (!box || each.hidden) continue;
     // In a vector, or where places are not those of the input, everything is seen.
-    if (each.shape.length === 1 || axesOfPlaces(each.shape).length !== axes) return null;
+    if (each.shape.length === 1 || axesOfPlaces(each.shape).length > axes) return null;
     for (const source of each.takes) {
       if (source in pageData.given || pageData.unseeing.includes(source)) continue;
       const seen = sourceBox(each, source, box);
+      if (seen.some(([low, high]) => low > high)) continue; // beyond its edges, as a learnt token
       const known = boxes.get(source);
       boxes.set(source, known ? known.map((range, axis) => joinedRanges(range, seen[axis])) : seen);
     }
   }
-  return boxes.get("inputs") ?? null;
+  return boxes.get("inputs") ?? [];
 }
 
 /**

@@ -41,6 +41,8 @@ export const ENGLISH_MESSAGES = {
   layoutOfText: "{count} places of the text (rows) with {numbers} numbers each",
   layoutOfAttention:
     "{count} places of the text (rows) with {numbers} numbers each, {each} of each head side by side",
+  layoutOfPatches:
+    "{count} maps of {rows}\u00d7{columns} patches, one for each channel, learnt tokens above the patches",
   layoutOfOne: "1 number",
   layoutOfNumbers: "{count} numbers",
   // The window of a unit, which slides over what the layer takes.
@@ -129,6 +131,16 @@ export const ENGLISH_MESSAGES = {
   state: "state",
   headWeights:
     "Head {head}, query of token {query}: its weights over all tokens, which add up to 1. The key of token {key} has {weight}.",
+  headWeightsOfPatches:
+    "Head {head}, query of the {query}: its weights over all tokens, which add up to 1. The key of the {key} has {weight}.",
+  classToken: "class token",
+  register: "register {number}",
+  patch: "patch ({row}, {column})",
+  looksTitle: "What is attended to from the {query}, by head",
+  looksWords:
+    "The brighter a patch, the larger its weight; each picture has its own brightest. A click on a patch looks from there.",
+  lookOfHead: "head {head}: {share}\u00a0% on patches",
+  lookLabel: "layer {layer}, head {head}: most on {key}, {weight}",
   weightsAsNumbers: "The weights as numbers",
   largestWeights: "The weights as numbers (the {shown} largest of {count})",
   columnWeight: "weight",
