@@ -65,8 +65,8 @@ def test_out_of_reach_it_keeps_a_short_course_also_after_a_kill(beside_a_backbon
     assert config["effort"]["is_enough"]
     assert config["plan"]["recipe"]["epochs"] == config["effort"]["epochs"] == 20
     (said,) = [each for each in metrics["notes"] if "learned for" in each]
-    assert said.startswith("cnn learned for 10 epochs of 160: on held-out examples ")
-    assert said.endswith("--backbone none trains cnn to the end.")
+    assert said.startswith("cnn learned for 20 epochs of 160: on held-out examples ")
+    assert said.endswith("--backbone none trains it to the end.")
 
     with monkeypatch.context() as broken:
         broken.setattr(learning, "within_limit", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))

@@ -108,7 +108,7 @@ def with_fitting_effort(
         context.leave_out(
             Sentence(
                 "{name} learned for {epochs} of {whole:,}: on held-out examples {leader} was so far ahead "
-                "that all of them could hardly have reached it; --backbone none trains {name} to the end.",
+                "that all of them could hardly have reached it; --backbone none trains it to the end.",
                 plan.name,
                 epochs,
                 whole,
