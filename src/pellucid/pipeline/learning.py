@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.language.sentence import Sentence
 from pellucid.pipeline.continual.training import ContinualTraining, continual_learner, recall
+from pellucid.pipeline.judging.effort import with_fitting_effort
 from pellucid.pipeline.judging.refitting import (
     FoldTrainings,
     judged_by_folds,
@@ -149,7 +150,7 @@ def learn(planned: PlannedLearning, context: RunContext) -> Learned:
         sentence = Sentence("The network: skipped, out of time (limit {time_limit}).", settings.time_limit)
         if has_others and planned.continual is None and not context.affords(seconds, sentence):
             planned = dataclasses.replace(planned, learner=None, network=None)
-        network, neural = _train_neural(planned, backbones, context)
+        network, neural = _train_neural(planned, built, context)
     own = [] if network is None else network.session.state.history
     records = [*own]
     stages.fitted(neural)
@@ -202,17 +203,19 @@ def _train_classical(
 
 
 def _train_neural(
-    planned: PlannedLearning, backbones: Sequence[BackboneChoice], context: RunContext
+    planned: PlannedLearning, built: Sequence[Built], context: RunContext
 ) -> tuple[Planned | None, list[Candidate]]:
     """Train the network within its time, and simple models on its last hidden layer; nothing without one."""
     if planned.learner is None or planned.network is None:
         return None, []
-    tuning = sum(each.limits.seconds_after for each in backbones if each.limits is not None)
+    limits = [each.choice.limits for each in built]
+    tuning = sum(each.seconds_after for each in limits if each is not None)
     context.time.reserve("backbones", tuning)
     asked = 0  # in the end: old test examples, by the network as it was and as it is
     if planned.continual is not None:
         asked = 2 * sum(len(each.test) for each in planned.continual.at_hand)
-    network = within_limit(planned.network, planned.folds, context, asked)
+    network = with_fitting_effort(planned.network, built, planned.folds, context)
+    network = within_limit(network, planned.folds, context, asked)
     candidates = [*planned.learner.trained(network, context.dataset)]
     return network.as_trained(), candidates
 

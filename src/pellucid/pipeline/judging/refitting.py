@@ -272,6 +272,15 @@ class _Judging:
         )
 
 
+def judged_on_first(
+    training: FoldTrainings, candidates: Sequence[Candidate], folds: Folds, context: RunContext
+) -> list[Candidate]:
+    """Models with their answers about the first fold, which are kept for when all are judged."""
+    judging = _Judging(training, folds, context)
+    judging.judge(1)
+    return judging.judged(candidates)
+
+
 def judged_by_folds(
     trainings: Sequence[FoldTrainings], candidates: Sequence[Candidate], folds: Folds, context: RunContext
 ) -> tuple[list[Candidate], Sequence[Record]]:

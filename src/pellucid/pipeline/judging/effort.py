@@ -1,0 +1,126 @@
+"""Effort for a network from scratch beside a backbone: its whole course, or a short one where that leads."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64
+
+from pellucid.data.wording import count_of
+from pellucid.language.sentence import Sentence
+from pellucid.pipeline.judging.refitting import judged_on_first, trainings_of_backbone
+from pellucid.pipeline.learners.backbone_learners import Built
+from pellucid.pipeline.learners.candidates import Candidate
+from pellucid.pipeline.learners.evaluation_budget import Folds
+from pellucid.pipeline.learners.network import Planned, learner_on_part
+from pellucid.pipeline.learners.preparation import Plan, make_plan, session_of
+from pellucid.pipeline.run.context import RunContext
+from pellucid.settings import METRICS
+
+# Key of the journal: what the network's effort was decided by.
+EFFORT = "effort"
+
+# Shares of a network's epochs that it is tried with: with fewer it has often not begun to learn.
+_SHORT, _SHORTER = 1 / 8, 1 / 16
+# Seconds of a training, by counts, below which its whole course costs less than finding out.
+_WORTH = 20.0
+# Standard errors of the difference that chance may be worth.
+_CHANCE = 2.0
+
+
+class Effort(NamedTuple):
+    """What a network's effort is decided by; scores are of the examples that judge, larger ones better."""
+
+    epochs: int  # of the longer course that was tried
+    score: float  # that it came to
+    could_reach: float  # that all epochs could come to
+    leader: str  # the best model on a backbone
+    score_of_leader: float
+    is_enough: bool  # whether that is out of reach, so that no more epochs are spent
+
+
+def decide_effort(
+    epochs: int,
+    shorter: Float64[np.ndarray, " judging"],
+    short: Float64[np.ndarray, " judging"],
+    rivals: Mapping[str, Float64[np.ndarray, " judging"]],
+) -> Effort:
+    r"""Decide by the scores of each example: of two short courses, and of the models on backbones by name.
+
+    A further doubling of the epochs gains at most half of what the one before it gained, so all of them gain
+    at most what the last one did; beside what chance may be worth, the network could come to
+
+    $$S = S_{1/8} + \max(0, S_{1/8} - S_{1/16})$$
+    """
+    leader = max(rivals, key=lambda name: float(rivals[name].mean()))
+    difference = rivals[leader] - short
+    chance = _CHANCE * float(difference.std()) / math.sqrt(len(difference))
+    score, best = float(short.mean()), float(rivals[leader].mean())
+    could_reach = score + max(0.0, score - float(shorter.mean())) + chance
+    return Effort(epochs, score, could_reach, leader, best, is_enough=could_reach < best)
+
+
+def with_fitting_effort(
+    network: Planned, built: Sequence[Built], folds: Folds, context: RunContext
+) -> Planned:
+    """A network at step 0 with its whole course, or a short one where a model on a backbone is out of reach.
+
+    It is tried on what judges the models on backbones: the first fold, or the validation split. Epochs and
+    scores alone decide, once. Nothing is tried under a time limit, which shortens the course itself, or with
+    epochs that were given.
+    """
+    settings, journal, stages = context.settings, context.journal, context.stages
+    is_open = built and settings.epochs is None and not context.time.is_limited
+    if not is_open or EFFORT in journal.content or network.seconds < _WORTH:
+        return network
+    rivals = [rival for each in built for rival in _judged(each, folds, context)]
+    positions, dataset, plan = rivals[0].held_out.positions, folds.judging, network.plan
+    if len(positions) == 0:
+        return network
+    material, whole = dataclasses.replace(dataset, validation=positions), plan.recipe.epochs
+    metric, labels = METRICS[dataset.target.contested[0]], dataset.labels[positions]
+
+    def course(share: float) -> Plan:
+        own = dataclasses.replace(settings, epochs=max(1, round(share * whole)))
+        return dataclasses.replace(plan, recipe=make_plan(own, network.prepared).recipe)
+
+    def scores(candidate: Candidate) -> Float64[np.ndarray, " judging"]:
+        return metric.better(1.0) * dataset.target.terms(metric.key, labels, candidate.held_out.answers)
+
+    def tried(plan: Plan) -> Float64[np.ndarray, " judging"]:
+        learner = learner_on_part(dataclasses.replace(network, plan=plan), settings, keeps_best=False)
+        return scores(learner.fit(material)[0])
+
+    short = course(_SHORT)
+    epochs = count_of(short.recipe.epochs, "epoch")
+    with stages.stage(Sentence("trying {name} for {epochs}", plan.name, epochs)) as stage:
+        shorter, longer = tried(course(_SHORTER)), tried(short)
+        known = {each.name: scores(each) for each in rivals}
+        effort = decide_effort(short.recipe.epochs, shorter, longer, known)
+        stage.words = Sentence("tried {name} for {epochs}", plan.name, epochs)
+    with journal.together():
+        journal.save({EFFORT: effort._asdict()})
+        if not effort.is_enough:
+            return network
+        journal.save({"plan": short.to_json()})
+        context.leave_out(
+            Sentence(
+                "{name} learned for {epochs} of {whole:,}: on held-out examples {leader} was so far ahead "
+                "that all of them could hardly have reached it; --backbone none trains it to the end.",
+                plan.name,
+                epochs,
+                whole,
+                effort.leader,
+            )
+        )
+    return dataclasses.replace(network, plan=short, session=session_of(short, network.prepared))
+
+
+def _judged(built: Built, folds: Folds, context: RunContext) -> Sequence[Candidate]:
+    """The models on a frozen backbone, with their answers about what judges."""
+    if not folds.parts:
+        return built.candidates
+    training, *_ = trainings_of_backbone(built, context.settings)
+    return judged_on_first(training, built.candidates, folds, context)
