@@ -8,15 +8,15 @@ import { message } from "./words/message.js";
 /** @import { Floats, Layer, LayerFacts, Layout, Shape, Unit } from "./types.js" */
 
 /** Pixels of a patch in a map of a layer, and between its maps. */
-const [PATCH, BETWEEN] = [4, 6];
+const [PATCH, SPACING] = [4, 6];
 
 /** A map for each channel, its learnt tokens above the patches. @param {Shape} shape @param {number} width @returns {Layout} */
 function layoutOfPatches([tokens, channels], width) {
   const { rows, columns } = need(grid);
   const before = tokens - rows * columns;
   const top = before ? Math.ceil(before / columns) * PATCH + 2 : 0;
-  const [tileWidth, tileHeight] = [columns * PATCH + BETWEEN, top + rows * PATCH + BETWEEN];
-  const across = Math.max(1, Math.min(channels, Math.floor((width + BETWEEN) / tileWidth)));
+  const [tileWidth, tileHeight] = [columns * PATCH + SPACING, top + rows * PATCH + SPACING];
+  const across = Math.max(1, Math.min(channels, Math.floor((width + SPACING) / tileWidth)));
   return {
     cell: [PATCH, PATCH],
     width: across * tileWidth,
