@@ -25,7 +25,7 @@ from pellucid.export.export import metadata_of
 from pellucid.export.proof import DisagreeingError
 from small_models import DIGITS, digits, number_model, untrained_model, vector_model
 
-LARGEST_BESIDE_WEIGHTS = 310_000
+LARGEST_BESIDE_WEIGHTS = 320_000
 
 
 @pytest.fixture(scope="module")
