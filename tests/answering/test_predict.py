@@ -166,7 +166,7 @@ def test_standard_input_globs_and_archives(run, tmp_path, monkeypatch):
 
 
 def test_what_fails_while_blocks_are_made_ready_is_raised(run, tmp_path, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise RuntimeError("from the thread")
 
     monkeypatch.setattr("pellucid.answering.incoming.fit_inputs", fail)

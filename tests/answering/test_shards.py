@@ -144,9 +144,12 @@ def test_a_part_is_a_file_by_itself_and_sorted_by_name(folder, tmp_path):
 def test_what_lies_before_a_shard_is_not_read(folder, tmp_path, monkeypatch):
     opened = []
     real = blocks.fit_inputs
-    monkeypatch.setattr(
-        incoming, "fit_inputs", lambda block, *more: opened.extend(block) or real(block, *more)
-    )
+
+    def noted(block, *more, **named):
+        opened.extend(block)
+        return real(block, *more, **named)
+
+    monkeypatch.setattr(incoming, "fit_inputs", noted)
     ask(folder, ["cells.parquet"], tmp_path / "out.csv", shard=Shard(2, 4))
     assert [each.name.rpartition(":")[2] for each in opened] == [str(row) for row in range(17, 33)]
 

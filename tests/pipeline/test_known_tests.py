@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pellucid
 from pellucid.answering.evaluate import evaluate
@@ -93,3 +94,35 @@ def test_evaluate_says_what_of_the_test_is_known(run):
         f"40 of the {run.metrics['data']['test']} test texts" in each and "too good" in each
         for each in found.warnings
     )
+
+
+def test_a_copy_of_training_data_under_another_name_is_known_by_content(run, tmp_path):
+    config = json.loads((run.folder / "config.json").read_text())
+    with open(config["data"]["place"], encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(file)
+    fresh = texts(np.random.default_rng(1), 5)
+    with (tmp_path / "copy.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["text", "label"], *(row[:2] for row in rows[:30]), *fresh])
+    found = [each for each in evaluate(run.folder, str(tmp_path / "copy.csv"), Settings()).warnings]
+    assert [each for each in found if "exact copies" in each] == [
+        f"warning: 30 of the 35 texts are exact copies of what {run.folder} was trained or validated on, so "
+        "these scores are too good; give data that it has not seen"
+    ]
+
+
+def test_copies_of_training_images_are_known_by_content(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (80, 40, 60, 3), np.uint8)
+    for place, rows in (("data", range(60)), ("other", range(30, 80))):
+        for row in rows:
+            path = tmp_path / place / "ab"[row % 2] / f"{place}{row}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(images[row]).save(path)
+    run = pellucid.train(str(tmp_path / "data"), out=tmp_path / "run", **GIVEN)
+    ledger = [json.loads(line) for line in (run.folder / "data.jsonl").read_text().splitlines()]
+    learned = {int(row["source"][-6:-4].lstrip("a")) for row in ledger if row["split"] != "test"}
+    (found,) = [
+        each
+        for each in evaluate(run.folder, str(tmp_path / "other"), Settings()).warnings
+        if "exact copies" in each
+    ]
+    assert found.startswith(f"warning: {len(learned & set(range(30, 60)))} of the 50 images are exact copies")

@@ -18,7 +18,9 @@ from pellucid.arithmetic.metrics import rarer_class
 from pellucid.arithmetic.rounding import decimals, figure, per_cent
 from pellucid.bundle import Model, load
 from pellucid.data.by_target import with_labels
-from pellucid.data.listing import TEST, Listing
+from pellucid.data.corrections import content_digits
+from pellucid.data.ledger import read_ledger
+from pellucid.data.listing import TEST, TRAIN, VALIDATION, Listing
 from pellucid.data.sibling_sets import first_of_groups
 from pellucid.data.sources.labelled import read_data, read_dataset
 from pellucid.data.tables.csv_tables import as_csv
@@ -297,8 +299,9 @@ def evaluate(
     gathering = None if model.detector is None else Gathering(model.detector, model.classes)
     options = PredictOptions(max_error=max_error, threshold=settings.threshold)
     decisions = Decisions(model, options, str(run))
+    learned = None if is_data_of(Path(run), place, len(listing)) else _Learned.of(Path(run))
     outputs, is_readable, abstained, warnings = _answers(
-        model, decisions, listing, rows, settings.skip_bad, progress, gathering
+        model, decisions, listing, rows, settings.skip_bad, progress, gathering, learned
     )
     labels, readable = every.at(is_readable), np.array(rows)[is_readable].tolist()
     groups = groups_of(listing, readable)
@@ -314,6 +317,7 @@ def evaluate(
         abstention = Abstention(promise.max_error, promise.expected, *kept)
     asked = _known_from_training if chosen else _is_own_data
     warnings += asked(Path(run), place, len(listing), model.input_kind.noun)
+    warnings += [] if learned is None else learned.warnings(len(readable), model.input_kind.noun)
     return Evaluation(
         run=str(run),
         noun=model.input_kind.noun,
@@ -379,6 +383,47 @@ def _scored(
     threshold = model.target.thresholds(model.threshold, settings.threshold or None)
     predicted = model.target.labels(outputs, model.classes, threshold)
     return score(labels, outputs, settings.seed, groups, positive, predicted), predicted
+
+
+@dataclass
+class _Learned:
+    """Contents that a run was trained or validated on, and how many scored examples are among them."""
+
+    run: Path
+    contents: frozenset[str]
+    found: int = 0
+
+    @classmethod
+    def of(cls, run: Path) -> "_Learned | None":
+        """Contents by the ledger of a run; `None` where there is none that can be read."""
+        folder = run_of(run)
+        if folder is None:
+            return None
+        try:
+            rows = [row for row in read_ledger(folder) if row["split"] in (TRAIN, VALIDATION)]
+        except (OSError, ValueError):
+            return None
+        return cls(folder, frozenset(row["content"] for row in rows if row.get("content")))
+
+    def count(self, digests: Sequence[bytes]) -> None:
+        """Count those of further examples that the run learned from."""
+        rows = np.frombuffer(b"".join(digests), np.uint8).reshape(len(digests), -1)
+        self.found += sum(each in self.contents for each in content_digits(rows))
+
+    def warnings(self, scored: int, noun: str) -> list[str]:
+        """A warning where there are some, by exact copies alone."""
+        if not self.found:
+            return []
+        return [
+            Sentence(
+                "warning: {found:,} of the {scored:,} {noun}s are exact copies of what {run} was trained or "
+                "validated on, so these scores are too good; give data that it has not seen",
+                self.found,
+                scored,
+                noun,
+                self.run,
+            )
+        ]
 
 
 def _is_own_data(run: Path, place: str, rows: int, noun: str) -> list[str]:
@@ -478,6 +523,7 @@ def _answers(
     skip_bad: bool,
     progress: Callable[[int, int], None] | None,
     gathering: Gathering | None,
+    learned: "_Learned | None",
 ) -> tuple[
     Float64[np.ndarray, "readable ..."],
     Bool[np.ndarray, " rows"],
@@ -493,7 +539,9 @@ def _answers(
     abstained: list[np.ndarray] = []
     errors: list[str] = []
     warnings: list[str] = []
-    for block in incoming_rows(model, listing, rows).blocks:
+    for block in incoming_rows(model, listing, rows, with_digests=learned is not None).blocks:
+        if learned is not None:
+            learned.count(block.digests)
         answers, block = answered(model, block)
         outputs.append(answers.said)
         is_abstained = decisions.decide(*answers).abstained

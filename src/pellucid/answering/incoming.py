@@ -20,10 +20,12 @@ from jaxtyping import Shaped
 from pellucid.bundle.held_out import Answers, HeldOut
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.listing import Listing
+from pellucid.data.raw_texts import Texts
 from pellucid.data.sources.blocks import blocks_of, decoders, fit_inputs, most_in_block, text_of
 from pellucid.data.sources.pipe import STANDARD_INPUT
 from pellucid.data.sources.places import open_places
 from pellucid.data.sources.source import Row, Stream, rows_of
+from pellucid.data.text_copies import text_digests
 from pellucid.errors import DataError, UsageError
 from pellucid.input_kinds import TEXTS, InputKind
 from pellucid.language.sentence import Sentence
@@ -91,6 +93,7 @@ class Block(NamedTuple):
     warnings: Sequence[str] = ()  # sentences about inputs of which something was left out
     # digest of the names and stamps of all inputs up to the end of this block, in hexadecimal
     passed: str = ""
+    digests: Sequence[bytes] = ()  # fingerprints of the contents of `inputs`, where these were asked for
 
 
 class ResumeCursor(NamedTuple):
@@ -220,10 +223,13 @@ def _share_of(shard: Shard, total: int | None, block: int) -> Share:
     return Share(total, start, stop, is_last=shard.number == shard.of)
 
 
-def incoming_rows(model: AnsweringModel, listing: Listing, rows: Sequence[int]) -> Incoming:
+def incoming_rows(
+    model: AnsweringModel, listing: Listing, rows: Sequence[int], *, with_digests: bool = False
+) -> Incoming:
     """Take rows of labelled data, of the kind that the model takes, by their positions."""
     return Incoming(
-        lambda before: _made_ready(model, rows_of(listing, rows), None, before), lambda: len(rows)
+        lambda before: _made_ready(model, rows_of(listing, rows), None, before, with_digests),
+        lambda: len(rows),
     )
 
 
@@ -258,7 +264,11 @@ def first_few(warnings: Sequence[str], noun: str, count: int | None = None) -> t
 
 
 def _made_ready(
-    model: AnsweringModel, inputs: Iterator[Row], encoding: str | None, before: ResumeCursor
+    model: AnsweringModel,
+    inputs: Iterator[Row],
+    encoding: str | None,
+    before: ResumeCursor,
+    with_digests: bool = False,
 ) -> Iterator[Block]:
     """Blocks of the inputs behind those answered before, each with the digest of all up to its end.
 
@@ -287,10 +297,10 @@ def _made_ready(
         )
     # Both cut a block off before they take the next input.
     if model.input_kind is TEXTS:
-        blocks = _text_blocks(passing(inputs), encoding, before.number)
+        blocks = _text_blocks(passing(inputs), encoding, before.number, with_digests)
     else:
         assert model.preprocessing is not None  # load gives models of images or of texts
-        blocks = _image_blocks(passing(inputs), model.preprocessing, before.number)
+        blocks = _image_blocks(passing(inputs), model.preprocessing, before.number, with_digests)
     for block in blocks:
         yield block._replace(passed=digest.hexdigest())
 
@@ -300,15 +310,20 @@ def _most_in_block(model: AnsweringModel) -> int:
     return _MOST_IN_BLOCK if model.preprocessing is None else most_in_block(model.preprocessing)
 
 
-def _image_blocks(inputs: Iterator[Row], preprocessing: Preprocessing, before: int) -> Iterator[Block]:
+def _image_blocks(
+    inputs: Iterator[Row], preprocessing: Preprocessing, before: int, with_digests: bool
+) -> Iterator[Block]:
     """Decode and fit images as the model was trained."""
     with decoders() as executor:
         for block in blocks_of(inputs, preprocessing, before):
-            fitted = fit_inputs(block, preprocessing, executor)
-            yield Block([each.name for each in block], fitted.pixels, fitted.errors, fitted.warnings)
+            fitted = fit_inputs(block, preprocessing, executor, with_digests=with_digests)
+            names = [each.name for each in block]
+            yield Block(names, fitted.pixels, fitted.errors, fitted.warnings, digests=fitted.digests)
 
 
-def _text_blocks(inputs: Iterator[Row], encoding: str | None, before: int) -> Iterator[Block]:
+def _text_blocks(
+    inputs: Iterator[Row], encoding: str | None, before: int, with_digests: bool
+) -> Iterator[Block]:
     """Read texts and cut them into blocks that fit into memory, however many there are.
 
     Where a block ends depends on the texts since it began and on the multiples of the most that it holds.
@@ -329,7 +344,8 @@ def _text_blocks(inputs: Iterator[Row], encoding: str | None, before: int) -> It
             number += 1
             if number % _MOST_IN_BLOCK == 0 or characters >= _MOST_CHARACTERS:
                 break
-        yield Block(names, texts, errors)
+        digests = [row.tobytes() for row in text_digests(Texts.of(texts))] if with_digests else []
+        yield Block(names, texts, errors, digests=digests)
 
 
 def ahead(blocks: Iterator[Block]) -> Generator[Block, None, None]:

@@ -65,16 +65,19 @@ class Preprocessing(Saved):
         return fit_image(pixels, self.size, self.channels, own, stretch=self.stretch)
 
     def image_and_warning(
-        self, source: Path | bytes
+        self, source: Path | bytes, digests: list[bytes] | None = None
     ) -> tuple[UInt8[np.ndarray, "height width channels"], str | None]:
         """Decode an image file, or its content, and fit it as the network takes it.
 
-        With a warning of what was left out, such as the number of frames, if any.
+        With a warning of what was left out, such as the number of frames, if any. The fingerprint of the
+        decoded image is appended to `digests`, if given.
 
         Raises: `DataError` with the reason why it cannot be decoded; the caller knows the place.
         """
 
         def fitted(decoded: Decoded) -> tuple[np.ndarray, str | None]:
+            if digests is not None:
+                digests.append(image_digest(decoded.pixels))
             return self.fitted(decoded.pixels, decoded.size), decoded.warning
 
         with quiet_pillow():

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from pellucid.data.images.decoding import quiet_pillow
-from pellucid.data.images.preprocessing import Preprocessing
+from pellucid.data.images.preprocessing import Preprocessing, array_digests
 from pellucid.data.raw_texts import TextWriter
 from pellucid.data.sources.source import Cell, Row, Stream
 from pellucid.data.sources.values import read_text, text_or_reason
@@ -98,25 +98,34 @@ class Fitted(NamedTuple):
     pixels: UInt8[np.ndarray, "readable height width channels"]
     errors: list[str]  # a reason for each that was given; empty where the image could be read
     warnings: list[str]  # sentences about images of which something was left out, such as frames
+    digests: list[
+        bytes
+    ]  # fingerprints of the readable images as they were decoded, where these were asked for
 
 
-# Pixels or the reason why there are none, and a warning.
-_Result = tuple[np.ndarray | str, str | None]
+# Pixels or the reason why there are none, a warning, and fingerprints: one or none.
+_Result = tuple[np.ndarray | str, str | None, list[bytes]]
 
 
-def fit_inputs(inputs: Sequence[Row], preprocessing: Preprocessing, executor: Executor) -> Fitted:
+def fit_inputs(
+    inputs: Sequence[Row], preprocessing: Preprocessing, executor: Executor, *, with_digests: bool = False
+) -> Fitted:
     """Decode and fit images, few enough for memory, as the model was trained."""
 
     def fit_one(image: Row) -> _Result:
+        digests: list[bytes] = []
         if image.error:
-            return image.error, None
+            return image.error, None, digests
         assert not isinstance(image.content, Cell)  # cells hold texts
         try:
             if isinstance(image.content, (Path, bytes)):
-                return preprocessing.image_and_warning(image.content)
-            return preprocessing.arrays(image.content[None])[0], None
+                wanted = digests if with_digests else None
+                return *preprocessing.image_and_warning(image.content, wanted), digests
+            if with_digests:
+                digests.append(array_digests(image.content[None]).tobytes())
+            return preprocessing.arrays(image.content[None])[0], None, digests
         except DataError as error:
-            return str(error), None
+            return str(error), None, []
 
     size = min(_MOST_AT_A_TIME, max(1, len(inputs) // _PARTS))
     parts = [inputs[start : start + size] for start in range(0, len(inputs), size)]
@@ -124,14 +133,15 @@ def fit_inputs(inputs: Sequence[Row], preprocessing: Preprocessing, executor: Ex
         results = list(
             itertools.chain.from_iterable(executor.map(lambda part: list(map(fit_one, part)), parts))
         )
-    readable = [result for result, _ in results if isinstance(result, np.ndarray)]
+    readable = [result for result, _, _ in results if isinstance(result, np.ndarray)]
     shape = (preprocessing.height, preprocessing.width, preprocessing.channels)
     return Fitted(
         pixels=np.stack(readable) if readable else np.zeros((0, *shape), np.uint8),
-        errors=[result if isinstance(result, str) else "" for result, _ in results],
+        errors=[result if isinstance(result, str) else "" for result, _, _ in results],
         warnings=[
             Sentence("{name}: {warning}", visible(image.name), warning)
-            for image, (_, warning) in zip(inputs, results, strict=True)
+            for image, (_, warning, _) in zip(inputs, results, strict=True)
             if warning
         ],
+        digests=[digest for _, _, digests in results for digest in digests],
     )
