@@ -495,6 +495,7 @@ def test_a_network_leaves_the_seconds_that_tuning_the_backbones_takes(tmp_path, 
     learner = SimpleNamespace(trained=lambda network, material: left.append(context.time.left()) or [])
     network = SimpleNamespace(as_trained=lambda: None)
     planned = SimpleNamespace(learner=learner, network=network, continual=None, folds=None)
-    tuned = [SimpleNamespace(limits=SimpleNamespace(seconds_after=seconds)) for seconds in (20.0, 5.0)]
-    _train_neural(planned, [*tuned, SimpleNamespace(limits=None)], context)
+    limits = [*(SimpleNamespace(seconds_after=seconds) for seconds in (20.0, 5.0)), None]
+    built = [SimpleNamespace(choice=SimpleNamespace(limits=each)) for each in limits]
+    _train_neural(planned, built, context)
     assert left == [75.0]
