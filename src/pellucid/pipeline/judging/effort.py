@@ -107,10 +107,10 @@ def with_fitting_effort(
         journal.save({"plan": short.to_json()})
         context.leave_out(
             Sentence(
-                "{name} learned for {epochs} of {whole:,}: on held-out examples {leader} was so far ahead "
-                "that all of them could hardly have reached it; --backbone none trains it to the end.",
+                "{name} was trained for {count:,} of {whole:,} epochs: on held-out examples {leader} is so far "
+                "ahead that the rest could hardly close the gap; --backbone none trains it in full.",
                 plan.name,
-                epochs,
+                short.recipe.epochs,
                 whole,
                 effort.leader,
             )
