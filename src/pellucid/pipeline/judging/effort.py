@@ -107,8 +107,8 @@ def with_fitting_effort(
         journal.save({"plan": short.to_json()})
         context.leave_out(
             Sentence(
-                "{name} was trained for {count:,} of {whole:,} epochs: on held-out examples {leader} is so far "
-                "ahead that the rest could hardly close the gap; --backbone none trains it in full.",
+                "{name} was trained for {count:,} of {whole:,} epochs: on held-out examples {leader} is so "
+                "far ahead that the rest could hardly close the gap; --backbone none trains it in full.",
                 plan.name,
                 short.recipe.epochs,
                 whole,
