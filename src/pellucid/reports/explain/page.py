@@ -17,7 +17,7 @@ from pellucid.insight.explanation import Explanation
 from pellucid.insight.generator_terms import CONTEST_SEED, LATENT_SEED, STEPS, Latents
 from pellucid.insight.gradients import WeightCheck
 from pellucid.insight.occlusion import ImagePieces
-from pellucid.language.catalogue import language
+from pellucid.language.catalogue import language, translated
 from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import checksum, joined_script
 from pellucid.reports.album import Album, bind
@@ -367,7 +367,11 @@ def _contributions(explanation: Explanation) -> list[dict[str, Any]]:
         if each is not None:
             features = each.features
             terms = [
-                (each.names[at], None if features is None else float(features[at]), float(each.scores[at]))
+                (
+                    translated(name) if isinstance(name := each.names[at], Sentence) else name,
+                    None if features is None else float(features[at]),
+                    float(each.scores[at]),
+                )
                 for at in np.argsort(-np.abs(each.scores), kind="stable")[:_SHOWN_TERMS].tolist()
                 if each.scores[at]
             ]
