@@ -64,8 +64,8 @@ def test_out_of_reach_it_keeps_a_short_course_also_after_a_kill(beside_a_backbon
     config, metrics, weights = beside_a_backbone("unbroken")
     assert config["effort"]["is_enough"]
     assert config["plan"]["recipe"]["epochs"] == config["effort"]["epochs"] == 20
-    (said,) = [each for each in metrics["notes"] if "learned for" in each]
-    assert said.startswith("cnn learned for 20 epochs of 160: on held-out examples ")
+    (said,) = [each for each in metrics["notes"] if "was trained for" in each]
+    assert said.startswith("cnn was trained for 20 of 160 epochs: on held-out examples ")
     assert said.endswith("--backbone none trains it to the end.")
 
     with monkeypatch.context() as broken:
@@ -85,7 +85,7 @@ def test_within_reach_it_has_its_whole_course(beside_a_backbone, monkeypatch):
     config, metrics, _ = beside_a_backbone("whole")
     assert not config["effort"]["is_enough"]
     assert config["plan"]["recipe"]["epochs"] == 160
-    assert not any("learned for" in each for each in metrics["notes"])
+    assert not any("was trained for" in each for each in metrics["notes"])
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,12 @@ def test_what_the_page_computes_is_what_the_network_says(chromium: str, tmp_path
     assert walked["keys"][0] != walked["keys"][1] or len(explanation.layers) == 1
 
 
+def values_of(record):
+    """Values of which the page of a large network chooses units; between patches those of the class token."""
+    is_of_patches = record.kind == "attention-weights" and record.name.startswith("body.encoder.layer")
+    return record.values[:, :1] if is_of_patches else record.values
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_chosen_units_of_a_large_network_open(
@@ -135,7 +141,7 @@ def test_chosen_units_of_a_large_network_open(
         [record.name, list(unit)]
         for record in explanation.layers
         if record.kind not in HIDDEN
-        for unit in loudest_units(record.values)
+        for unit in loudest_units(values_of(record))
     ]
     (folder / "walk.html").write_text(WALK.replace("PLACES", json.dumps(places)), encoding="utf-8")
     walked, console, _ = open_page(chromium, folder, "walk.html")

@@ -148,6 +148,8 @@ const AXES = {
   "layer-norm": ["axisNumber"],
   embedding: ["axisId", "axisNumber"],
   places: ["axisPlace", "axisNumber"],
+  "class-token": ["axisToken", "axisNumber"],
+  "layer-scale": ["axisNumber"],
   "weighed-sum": ["axisId", "axisUnit"],
   "mixture-density": ["axisPrior", "axisComponent", "axisNumber"],
   lstm: ["axisGates", "axisInput"],
