@@ -66,7 +66,7 @@ def test_out_of_reach_it_keeps_a_short_course_also_after_a_kill(beside_a_backbon
     assert config["plan"]["recipe"]["epochs"] == config["effort"]["epochs"] == 20
     (said,) = [each for each in metrics["notes"] if "was trained for" in each]
     assert said.startswith("cnn was trained for 20 of 160 epochs: on held-out examples ")
-    assert said.endswith("--backbone none trains it to the end.")
+    assert said.endswith("--backbone none trains it in full.")
 
     with monkeypatch.context() as broken:
         broken.setattr(learning, "within_limit", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))

@@ -23,7 +23,8 @@ from pellucid.settings import METRICS
 EFFORT = "effort"
 
 # Shares of a network's epochs that it is tried with: with fewer it has often not begun to learn.
-_SHORT, _SHORTER = 1 / 8, 1 / 16
+_SHORT = 1 / 8
+_SHORTER = 1 / 16
 # Seconds of a training, by counts, below which its whole course costs less than finding out.
 _WORTH = 20.0
 # Standard errors of the difference that chance may be worth.

@@ -368,7 +368,7 @@ def _contributions(explanation: Explanation) -> list[dict[str, Any]]:
             features = each.features
             terms = [
                 (
-                    translated(name) if isinstance(name := each.names[at], Sentence) else name,
+                    _in_words(each.names[at]),
                     None if features is None else float(features[at]),
                     float(each.scores[at]),
                 )
@@ -378,6 +378,11 @@ def _contributions(explanation: Explanation) -> list[dict[str, Any]]:
             tree = None if each.path is None or not each.path.questions else drawing_of(each.path)
             found.append({"key": key, "name": name, "contributions": each, "terms": terms, "tree": tree})
     return found
+
+
+def _in_words(name: str) -> str:
+    """Name of a term in the reader's language; a word or pixel of the input stays as it is."""
+    return translated(name) if isinstance(name, Sentence) else name
 
 
 def _attribution_data(
