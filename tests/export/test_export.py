@@ -187,8 +187,8 @@ def test_a_file_that_prepares_images_otherwise_is_refused(proved):
     good = opened(content, "good")
 
     class Darker(type(model.preprocessing)):
-        def image_and_warning(self, source):
-            pixels, warning = super().image_and_warning(source)
+        def image_and_warning(self, source, *more):
+            pixels, warning = super().image_and_warning(source, *more)
             return pixels // 2, warning
 
     darker = Darker(**model.preprocessing.to_json())
