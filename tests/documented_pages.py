@@ -61,7 +61,7 @@ EXCEPTIONS = {
     r"(export XDG_CACHE_HOME=/shared|torchrun --nnodes 2 )": "needs two machines that share a disk",
     r".*postgresql://": "needs a server of PostgreSQL; tests/end_to_end/test_tuning_killed.py starts one",
     r".*mlflow:http:": "needs a server of MLflow; tests/pipeline/test_logs.py starts one",
-    r".*--backbone (resnet18|all-minilm|mine|dinov2)": "weights that readers bring; tests/pretrained has some",
+    r".*--backbone (resnet18|all-minilm|mine|dinov2)": "weights that readers bring; see tests/pretrained",
     r".*--precision fp16": "refused where a machine gains nothing by it; tests/export/test_precision.py",
     r"python examples/": "under an hour; tests/test_textbook.py runs them on next to nothing",
 }
