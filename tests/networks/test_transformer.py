@@ -8,14 +8,14 @@ from torch import nn
 from torch.nn import functional
 
 from pellucid.networks import InputFacts, build, design
-from pellucid.networks.text_layers import (
+from pellucid.networks.text_encoders import (
     NORM_EPSILON,
     Attend,
-    MeanAndMax,
     PositionalEmbedding,
     TransformerLayer,
     UnitLength,
 )
+from pellucid.networks.text_layers import MeanAndMax
 from pellucid.settings import Settings
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import normalizers
 
 from pellucid.encoding import UnigramEncoder
+from pellucid.encoding.unigram import LONGEST_REPLACEMENT
 from pellucid.pretrained.unigram_files import (
     UnigramPieces,
     read_packed,
@@ -132,15 +133,24 @@ def test_flipped_bytes_are_read_or_refused(is_packed: bool, places: list[tuple[f
     content = bytearray(packed() if is_packed else sentencepiece())
     for place, byte in places:
         content[int(place**3 * len(content))] = byte  # most at the front, where the pieces are
-    with contextlib.suppress(ValueError):
-        used(_read(bytes(content)))
+    try:
+        found = _read(bytes(content))
+        encoder = used(found)
+    except ValueError:
+        return
+    assert encoder.vocabulary > len(found.pieces) == len(found.scores)
 
 
 @given(st.binary(max_size=300))
 def test_a_table_of_anything_is_read_or_refused(table: bytes) -> None:
     content = message((1, message((1, b"a"), (3, 2))), (3, message((2, table))))
-    with contextlib.suppress(ValueError):
-        read_sentencepiece(content)
+    try:
+        found = read_sentencepiece(content)
+    except ValueError:
+        return
+    assert found.pieces == ["a"]
+    assert all(len(character) == 1 for character in found.replaced)
+    assert all(len(read.encode()) <= LONGEST_REPLACEMENT for read in found.replaced.values())
 
 
 def _read(content: bytes) -> UnigramPieces:

@@ -7,15 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pellucid.networks.text_layers import (
-    Attend,
-    EmbeddingBag,
-    MaskedPool,
-    WithoutPadding,
-    reordered,
-    reversed_order,
-    token_mask,
-)
+from pellucid.networks.text_encoders import Attend, WithoutPadding
+from pellucid.networks.text_layers import EmbeddingBag, MaskedPool, reordered, reversed_order, token_mask
 
 LSTM_GATES, GRU_GATES = 4, 3
 TOKENS = np.array([[3, 5, 3, 4, 0], [2, 0, 0, 0, 0], [1, 6, 2, 2, 5]])

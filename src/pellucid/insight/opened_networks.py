@@ -23,7 +23,7 @@ from pellucid.language.sentence import Sentence, join
 from pellucid.networks import Network
 from pellucid.networks.backbone import Backbone, ScaleAndStandardise
 from pellucid.networks.layers import GlobalPool, Standardise
-from pellucid.networks.text_layers import Attend
+from pellucid.networks.text_encoders import Attend
 from pellucid.reference import LAYERS, Layer, Line
 from pellucid.reference.notation import Bound, Declaration, Sizes
 

@@ -20,21 +20,23 @@ from pellucid.language.sentence import Sentence
 from pellucid.networks import Network
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
-from pellucid.networks.text_layers import (
+from pellucid.networks.text_encoders import (
     Attend,
-    BothWays,
     Branch,
     BranchedNgrams,
-    EmbeddingBag,
-    MaskedPool,
-    ParallelConvolutions,
     PositionalEmbedding,
     Shortcut,
-    TokenConv1d,
     Transformer,
     TransformerLayer,
     UnitLength,
     WithoutPadding,
+)
+from pellucid.networks.text_layers import (
+    BothWays,
+    EmbeddingBag,
+    MaskedPool,
+    ParallelConvolutions,
+    TokenConv1d,
 )
 from pellucid.networks.vision_transformers import (
     LayerScale,

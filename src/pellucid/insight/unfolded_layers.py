@@ -13,7 +13,8 @@ from torch.nn import functional
 from pellucid.encoding.encoder import UNKNOWN
 from pellucid.networks.autoencoder import Gaussian, Prior, mixture_log_density
 from pellucid.networks.layers import Divide, Standardise
-from pellucid.networks.text_layers import MaskedPool, MeanAndMax, UnitLength
+from pellucid.networks.text_encoders import UnitLength
+from pellucid.networks.text_layers import MaskedPool, MeanAndMax
 from pellucid.reference.autoencoder import NOISE_VARIANCE
 
 Pair = tuple[int, int]

@@ -15,7 +15,8 @@ from pellucid.networks.autoencoder import Prior
 from pellucid.networks.config import InputFacts, NetworkConfig
 from pellucid.networks.families import GENERATORS, NETWORKS, outline
 from pellucid.networks.network import Network
-from pellucid.networks.text_layers import Attend, EmbeddingBag, MeanAndMax
+from pellucid.networks.text_encoders import Attend
+from pellucid.networks.text_layers import EmbeddingBag, MeanAndMax
 from pellucid.safety.budgets import MEMORY, WORK
 from pellucid.settings import NEURAL, Settings, not_known
 

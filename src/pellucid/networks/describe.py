@@ -16,16 +16,8 @@ from pellucid.networks.config import NetworkConfig
 from pellucid.networks.costs import executed_layers, multiply_adds, pair
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, Standardise
-from pellucid.networks.text_layers import (
-    Attend,
-    EmbeddingBag,
-    MaskedPool,
-    MeanAndMax,
-    PositionalEmbedding,
-    TokenConv1d,
-    UnitLength,
-    WithoutPadding,
-)
+from pellucid.networks.text_encoders import Attend, PositionalEmbedding, UnitLength, WithoutPadding
+from pellucid.networks.text_layers import EmbeddingBag, MaskedPool, MeanAndMax, TokenConv1d
 from pellucid.networks.vision_transformers import LayerScale, PoolTokens, PrefixTokens, ToTokens
 
 _LINE_LENGTH = 80

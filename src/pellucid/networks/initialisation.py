@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from pellucid.encoding.encoder import PADDING
 from pellucid.networks.layers import LEAKY_SLOPE, ResidualBlock
-from pellucid.networks.text_layers import EmbeddingBag, MeanAndMax, PositionalEmbedding
+from pellucid.networks.text_encoders import PositionalEmbedding
+from pellucid.networks.text_layers import EmbeddingBag, MeanAndMax
 from pellucid.networks.vision_transformers import LayerScale, PrefixTokens
 
 # Standard deviation of the numbers that a token starts with.

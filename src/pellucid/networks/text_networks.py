@@ -21,15 +21,8 @@ from pellucid.networks.config import (
 )
 from pellucid.networks.layers import add_dense, make_activation, make_dropout
 from pellucid.networks.network import Network
-from pellucid.networks.text_layers import (
-    BothWays,
-    BranchedNgrams,
-    EmbeddingBag,
-    MeanAndMax,
-    ParallelConvolutions,
-    Transformer,
-    TransformerLayer,
-)
+from pellucid.networks.text_encoders import BranchedNgrams, Transformer, TransformerLayer
+from pellucid.networks.text_layers import BothWays, EmbeddingBag, MeanAndMax, ParallelConvolutions
 from pellucid.settings import Settings
 
 _BAG_WIDTHS = {"quick": 128, "standard": 128, "best": 256}

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from pellucid.networks.config import PatchAttention
 from pellucid.networks.layers import make_activation
-from pellucid.networks.text_layers import Attend, PositionalEmbedding
+from pellucid.networks.text_encoders import Attend, PositionalEmbedding
 
 
 class ToTokens(nn.Module):

@@ -22,7 +22,7 @@ from pellucid.networks.config import (
     MOST_LAYERS,
     Attention,
 )
-from pellucid.networks.text_layers import NORM_EPSILON
+from pellucid.networks.text_encoders import NORM_EPSILON
 from pellucid.networks.text_networks import LONGEST_TEXT
 from pellucid.safety.strict import Whole
 

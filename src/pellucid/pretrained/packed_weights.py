@@ -18,7 +18,7 @@ from torch import Tensor
 from pellucid.errors import ModelFileError
 from pellucid.networks import NetworkConfig
 from pellucid.networks.config import Branches
-from pellucid.networks.text_layers import NORM_EPSILON
+from pellucid.networks.text_encoders import NORM_EPSILON
 from pellucid.pretrained.bert import BertSizes
 from pellucid.pretrained.unigram_files import UnigramPieces, read_packed, read_sentencepiece
 from pellucid.safety.files import open_regular

@@ -11,13 +11,13 @@ from pellucid.encoding import WordPieceEncoder
 from pellucid.encoding.encoder import FIRST, MOST_BYTES
 from pellucid.encoding.token_encoders import END, START
 from pellucid.language.sentence import Sentence
-from pellucid.networks import NetworkConfig, parameter_shapes
+from pellucid.networks import parameter_shapes
 from pellucid.networks.config import LARGEST_EMBEDDING, MOST_IDS
 from pellucid.networks.network import Origin
 from pellucid.pretrained.bert import ordered, pieces_of_tokenizer, read_tensors, require, shapes_of
 from pellucid.pretrained.folder_files import WEIGHTS, content, licence_of, refused
 from pellucid.pretrained.known_weights import origin_of
-from pellucid.pretrained.text_backbones import TextBackbone
+from pellucid.pretrained.text_backbones import TextBackbone, config_of_vectors
 from pellucid.safety.files import sha256
 from pellucid.safety.strict import Whole, parse
 
@@ -52,15 +52,7 @@ def read_static_folder(folder: Path, stated: Mapping[str, Any], length: int | No
     count, size = (*shapes.get("embeddings", ()), 0, 0)[:2]
     Whole(1, MOST_IDS).read("embeddings", count)
     Whole(1, LARGEST_EMBEDDING).read("embeddings", size)
-    config = NetworkConfig(
-        name="word-vectors",
-        input_shape=(encoder.length,),
-        outputs=1,
-        pooling="average",
-        batch_norm=False,
-        vocabulary=encoder.vocabulary,
-        embedding=size,
-    )
+    config = config_of_vectors(encoder, size)
     parameter_shapes(config)
     expected: dict[str, tuple[int, ...]] = {"embeddings": (count, size)}
     expected |= {"weights": (len(pieces),)} if "weights" in shapes else {}

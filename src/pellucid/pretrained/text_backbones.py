@@ -109,21 +109,26 @@ def read_word_vectors(
     weights[FIRST:] = torch.from_numpy(_SMOOTHING / (_SMOOTHING + frequencies))
     vectors = torch.zeros(encoder.vocabulary, found.matrix.shape[1])
     vectors[FIRST:] = torch.from_numpy(found.matrix)
-    config = NetworkConfig(
-        name="word-vectors",
-        input_shape=(encoder.length,),
-        outputs=1,
-        pooling="average",
-        batch_norm=False,
-        vocabulary=encoder.vocabulary,
-        embedding=vectors.shape[1],
-    )
+    config = config_of_vectors(encoder, vectors.shape[1])
     digest = sha256(path)
     stated = Origin(
         path.stem, Sentence("{stem}, vectors of words", path.stem), "a local file", "not stated", digest
     )
     tensors = {"body.words.weight": vectors, "body.words.weights": weights}
     return TextBackbone(config, tensors, encoder, origin_of(digest, stated))
+
+
+def config_of_vectors(encoder: Encoder, size: int) -> NetworkConfig:
+    """Config of the mean of vectors of so many numbers, one for each id, below the head of one number."""
+    return NetworkConfig(
+        name="word-vectors",
+        input_shape=(encoder.length,),
+        outputs=1,
+        pooling="average",
+        batch_norm=False,
+        vocabulary=encoder.vocabulary,
+        embedding=size,
+    )
 
 
 # Pieces in the scripts of the training texts that are known besides those in them and single characters. From
