@@ -39,6 +39,7 @@ _WEIGHT_DECAY = 0.05
 _BATCH = 32  # examples
 # A network of one layer below its head, which stays as it is.
 _WORDS = "word-vectors"
+_PATCHES = "vision-transformer"
 
 _LIKE = "text-cnn"  # whose rule decides for a network of texts what is not decided here
 _COST_OF_STEP = 4  # passes that a step takes
@@ -48,12 +49,13 @@ def is_tuned(settings: Settings, choice: BackboneChoice) -> bool:
     """True where tuning is tried at all.
 
     It needs layers that can be trained further, a preset that spends something on it, and room within a time
-    limit. A sentence encoder takes minutes for it and rarely gains: there it is tried with the preset `best`,
-    or where the encoder and the epochs were asked for.
+    limit. A transformer takes minutes for a hundred examples, and one of texts rarely gains: there it is
+    tried with the preset `best`, or where the transformer and the epochs were asked for.
     """
     is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
     is_meant = choice.is_asked_for and settings.epochs is not None
-    is_worth_it = choice.takes_images or is_meant or settings.preset == "best"
+    is_cheap = choice.takes_images and choice.config.name != _PATCHES
+    is_worth_it = is_cheap or is_meant or settings.preset == "best"
     fits = choice.limits is None or choice.limits.is_tuned
     return is_wanted and is_worth_it and fits
 
