@@ -18,8 +18,9 @@ from pellucid.encoding import Encoder
 from pellucid.errors import UsageError
 from pellucid.export.by_target import HEADS
 from pellucid.export.onnx_graph import answer_layer, graph_inputs
-from pellucid.export.onnx_layers import NoveltyLayer, make_predictor_layer
+from pellucid.export.onnx_layers import NoveltyLayer, ScaleByProducts, make_predictor_layer
 from pellucid.export.onnx_layers import make_measure_layer as layer_of_measure
+from pellucid.networks.backbone import ScaleAndStandardise
 from pellucid.novelty import Measure
 from pellucid.targets import MULTILABEL
 
@@ -65,7 +66,10 @@ def test_every_layer_answers_as_its_model(name):
     ours, layer = model.answer(inputs), answer_layer(model)
     alone = [(layer, model)]
     if isinstance(model, AverageModel):
-        alone = [(one, each.model) for one, each in zip(layer.members, model.members, strict=True)]
+        # What a group shares is computed by its first member.
+        alone = [
+            (layer.members[group[0]], model.members[place].model) for group in model.groups for place in group
+        ]
     for one, each in alone:
         if name_of_predictor(each) == "forest" and each.features == "pixels":
             same_features(one, each, inputs)
@@ -148,3 +152,14 @@ def test_inputs_as_foreign_as_validation_examples_have_the_middle_of_their_ranks
     np.testing.assert_allclose(found, detector.placed(foreign))
     below = np.array([0, 0.5, 1, 2.5, 4.5, 5.5])  # half of those that are equal count
     np.testing.assert_allclose(found[:6], (below + 0.5) / 7)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("seen", [(40, 56), (8, 12), (40, 12)], ids=["larger", "smaller", "both"])
+def test_images_are_scaled_by_products_as_the_network_scales_them(seen, channels):
+    prepare = ScaleAndStandardise(seen)
+    prepare.mean += torch.tensor([120.0, 110.0, 100.0]).view(3, 1, 1)
+    prepare.std *= torch.tensor([60.0, 50.0, 40.0]).view(3, 1, 1)
+    images = 255 * torch.rand(2, channels, 20, 28, generator=torch.Generator().manual_seed(1))
+    found = ScaleByProducts(prepare, 20, 28)(images)
+    torch.testing.assert_close(found, prepare(images), rtol=1e-5, atol=1e-5)
