@@ -203,7 +203,7 @@ def test_a_bomb_is_refused_with_the_limit_before_it_takes_more(name, refusals):
 def test_a_system_that_does_not_limit_memory_is_watched(tmp_path):
     """From a small process: on Linux a child's peak of memory begins at what its parent holds."""
     (tmp_path / "bomb.onnx").write_bytes(with_bomb(*places_of_maxima()))
-    setting = "from pellucid.runtime import onnx_worker; onnx_worker._PROGRAM = 'unlimited_worker'"
+    setting = "from pellucid.confined import onnx_worker; onnx_worker._PROGRAM = 'unlimited_worker'"
     done = subprocess.run(
         [sys.executable, "-c", f"{setting}\n{SCRIPT}", str(tmp_path / "bomb.onnx")],
         capture_output=True, text=True, check=False,

@@ -7,11 +7,11 @@ import pytest
 
 from exported_models import EVERY, content_of
 from pellucid.bundle import HeldOut
+from pellucid.confined.onnx_files import require_plain
 from pellucid.errors import ModelFileError
 from pellucid.export.export import metadata_of
 from pellucid.runtime.exported import load, opened
 from pellucid.runtime.metadata import Metadata
-from pellucid.runtime.onnx_files import require_plain
 from pellucid.targets import MULTILABEL, Labels
 from small_models import LABELS, states
 

@@ -2,7 +2,7 @@
 
 import resource
 
-from pellucid.runtime import onnx_worker
+from pellucid.confined import onnx_worker
 
 del resource.RLIMIT_AS
 

@@ -33,7 +33,8 @@ from pellucid.input_kinds import IMAGES, INPUT_KINDS, TEXTS, InputKind
 from pellucid.input_kinds import VALUES as VECTORS
 from pellucid.language.sentence import Sentence, join
 from pellucid.networks import NetworkConfig, Origin
-from pellucid.networks.config import MOST_FEATURES
+from pellucid.networks.closed_encoders import ENCODER_NAME
+from pellucid.networks.config import MOST_FEATURES, ClosedFile
 from pellucid.safety.stored import Forms
 from pellucid.safety.strict import (
     LEFT_OUT,
@@ -250,6 +251,11 @@ class Description(Saved):
         """The kind of model."""
         return KINDS[self.kind]
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether an ONNX file of others lies in the folder, which computes its features."""
+        return self.architecture is not None and self.architecture.is_closed
+
     def __post_init__(self) -> None:
         """Require what a model of the kind has, and parts of the same inputs and outputs."""
         kind = self.is_of
@@ -318,6 +324,7 @@ class Description(Saved):
         needed = [
             *([] if kind.is_average else [WEIGHTS_NAME]),
             *([self.preprocessing.file] if isinstance(self.preprocessing, EncodingPlan) else []),
+            *([ENCODER_NAME] if self.is_closed else []),
             *([] if self.novelty is None else [NOVELTY_NAME]),
             *([] if self.held_out is None else [HELD_OUT_NAME]),
         ]
@@ -327,6 +334,8 @@ class Description(Saved):
 
     def _check_network(self, kind: ModelKind, network: NetworkConfig) -> None:
         """Require a network of the inputs and outputs of the model; of texts, their file says the rest."""
+        if self.is_closed and self.sha256[ENCODER_NAME] != network.layers(ClosedFile).sha256:
+            raise ValueError(Sentence("sha256 of {ENCODER_NAME}: not that of the architecture", ENCODER_NAME))
         if (network.conditions > 0) == (kind.target in TARGETS.values()):
             raise ValueError(
                 Sentence(

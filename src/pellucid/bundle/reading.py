@@ -38,6 +38,7 @@ from pellucid.bundle.held_out import HeldOut
 from pellucid.bundle.model import Inputs, Model, finite_answers
 from pellucid.bundle.models import ClassicalModel, FeatureModel, ImageModel, OnNetwork, TextModel
 from pellucid.classical import PREDICTORS, TF_IDF
+from pellucid.confined.onnx_files import LARGEST
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.trees import likely_path
 from pellucid.encoding import ENCODERS
@@ -48,6 +49,7 @@ from pellucid.errors import ModelFileError
 from pellucid.input_kinds import TEXTS, VALUES
 from pellucid.language.sentence import Sentence
 from pellucid.networks import Autoencoder, Network
+from pellucid.networks.closed_encoders import CONTENT, ENCODER_NAME
 from pellucid.networks.costs import require_affordable
 from pellucid.networks.families import outline
 from pellucid.novelty import Detector
@@ -196,7 +198,8 @@ def _one(place: Path, description: Description) -> Model:
     """The described model that is no average."""
     path, encoding = place / FILE_NAME, description.preprocessing
     words_name = encoding.file if isinstance(encoding, EncodingPlan) else ""
-    _check_other_files(place, description, WEIGHTS_NAME, NOVELTY_NAME, HELD_OUT_NAME, words_name)
+    later = (WEIGHTS_NAME, NOVELTY_NAME, HELD_OUT_NAME, words_name, ENCODER_NAME)
+    _check_other_files(place, description, *later)
     words = b""
     if words_name:
         words_path = _file_inside(place, words_name)
@@ -204,6 +207,8 @@ def _one(place: Path, description: Description) -> Model:
     with _impossible(path):
         network = None if description.architecture is None else outline(description.architecture)
         forms = expected_forms(description, network)
+        of_file = [name for name in forms if name.endswith(CONTENT)]
+        forms = {name: form for name, form in forms.items() if name not in of_file}
 
     def check_cost() -> None:
         """Refuse a model whose answers cost more than the budgets allow, before its weights are read."""
@@ -227,6 +232,10 @@ def _one(place: Path, description: Description) -> Model:
             raise ModelFileError("{path}: {error}", path, error) from error
 
     tensors = _tensors(place, WEIGHTS_NAME, forms, description, check_cost)
+    for name in of_file:
+        file = _file_inside(place, ENCODER_NAME)
+        content = _unchanged(file, _read_bounded(file, LARGEST), description.sha256[ENCODER_NAME])
+        tensors[name] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
     with _impossible(place):
         model = put_together(description, network, tensors, words).for_data(
             joined_columns=description.joined_columns,

@@ -41,6 +41,7 @@ from pellucid.input_kinds import TEXTS, VALUES
 from pellucid.language.catalogue import translated, translated_form
 from pellucid.language.sentence import Sentence, join
 from pellucid.networks import Network
+from pellucid.networks.closed_encoders import CONTENT, ENCODER_NAME
 from pellucid.networks.config import Latent
 from pellucid.safety.files import write_folder
 
@@ -126,7 +127,10 @@ def _files_of_one(model: Model, folder: Path, facts: Mapping[str, Any]) -> dict[
             raise DivergedError(
                 "{folder}: the weights {name!r} are not finite; nothing was saved", folder, name
             )
-    contents = {WEIGHTS_NAME: pack(tensors)}
+    contents: dict[str, bytes] = {}
+    for name in [name for name in tensors if name.endswith(CONTENT)]:
+        contents[ENCODER_NAME] = tensors.pop(name).numpy(force=True).tobytes()
+    contents[WEIGHTS_NAME] = pack(tensors)
     if encoding is not None:
         contents[EncodingPlan.of(encoding).file] = encoding.content()
     return _described(model, contents, facts)

@@ -17,6 +17,8 @@ import numpy as np
 from pellucid.answering.training_examples import model_of
 from pellucid.bundle import Answers, HeldOut, Model, load
 from pellucid.bundle.held_out import most_kept
+from pellucid.confined.onnx_files import LARGEST
+from pellucid.confined.onnx_worker import Feed
 from pellucid.data.images.cache import cache_folder
 from pellucid.encoding import Encoder
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
@@ -38,8 +40,6 @@ from pellucid.export.proof import (
 from pellucid.language.sentence import Sentence, join
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import MOST_ROWS, Metadata
-from pellucid.runtime.onnx_files import LARGEST
-from pellucid.runtime.onnx_worker import Feed
 from pellucid.safety.budgets import MEMORY, WORK
 from pellucid.safety.files import make_folder, read_regular, write_file
 from pellucid.safety.strict import read_sealed_bytes, write_sealed_bytes

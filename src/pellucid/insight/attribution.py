@@ -442,7 +442,8 @@ def attributions_of_image(
             whose = Sentence(", in its member {name}", name) if name else ""
             if has_maps(member.network):
                 methods["grad-cam"] = by_maps, member, whose
-            methods["integrated-gradients"] = by_path, member, whose
+            if not member.network.config.is_closed:  # through which no gradient goes
+                methods["integrated-gradients"] = by_path, member, whose
     methods["occlusion"] = by_windows, model, ""
     way = Sentence(_OF_PATH, OPENED[model.target].score_words, "an image of its mean colour")
     return Attributions(pieces, _tested(pieces, methods, way))

@@ -18,6 +18,7 @@ from pellucid.insight.unfolded_layers import (
 )
 from pellucid.language.sentence import Sentence
 from pellucid.networks import Network
+from pellucid.networks.closed_encoders import ClosedEncoder
 from pellucid.networks.initialisation import WhiteningStem
 from pellucid.networks.layers import Add, Divide, GlobalPool, Rescale, ResidualBlock, Standardise
 from pellucid.networks.text_encoders import (
@@ -121,6 +122,7 @@ SAME: dict[type[nn.Module], Same] = {
     PriorOfClass: Same("mixture-density", ("means", "log_variances", "logits")),
     Add: Same("add"),
     Closed: Same(CLOSED, (), lambda layer: {"what": layer.what}),
+    ClosedEncoder: Same(CLOSED, (), lambda layer: {"what": "closed file"}),
     Divide: Same("divide", (), lambda layer: {"divisor": layer.divisor}),
     Standardise: Same("standardise", ("mean", "std")),
     Rescale: Same("rescale", ("mean", "std")),

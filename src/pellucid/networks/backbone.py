@@ -1,4 +1,4 @@
-"""`backbone` and `vision-transformer`: a network of timm, or our own layers, for weights that others trained.
+"""`backbone`, `vision-transformer`, `closed-encoder`: timm, our own layers or a file, trained by others.
 
 And heads on features that were learnt elsewhere.
 """
@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from pellucid.errors import UsageError
 from pellucid.language.sentence import Sentence
-from pellucid.networks.config import Architecture, NetworkConfig, PatchAttention
+from pellucid.networks.closed_encoders import ClosedEncoder
+from pellucid.networks.config import Architecture, ClosedFile, NetworkConfig, PatchAttention
 from pellucid.networks.layers import Divide, Standardise, make_activation, make_dropout
 from pellucid.networks.network import Network
 from pellucid.networks.vision_transformers import VisionTransformer
@@ -154,6 +155,15 @@ def assemble_vision_transformer(config: NetworkConfig) -> Network:
         )
     encoder = VisionTransformer(3, config.embedding, own, config.activation)
     return _above_prepared(config, config.embedding * (2 if own.pooled == "both" else 1), encoder=encoder)
+
+
+def assemble_closed_encoder(config: NetworkConfig) -> Network:
+    """Assemble the encoder of the file `config.own`, and a head.
+
+    Raises: `ValueError` if the config does not describe one.
+    """
+    own = config.layers(ClosedFile)
+    return _above_prepared(config, own.features, encoder=ClosedEncoder(own))
 
 
 def _above_prepared(config: NetworkConfig, units: int, **body: nn.Module) -> Network:

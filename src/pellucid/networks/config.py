@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, TypeVar
 
+from pellucid.confined.onnx_files import LARGEST
 from pellucid.language.sentence import Sentence
 from pellucid.safety.strict import (
     LEFT_OUT,
@@ -134,6 +135,17 @@ class Architecture(OwnLayers):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClosedFile(OwnLayers):
+    """Encoder of `closed-encoder`: a file of which only what goes in and what comes out is known."""
+
+    seen: Annotated[tuple[int, ...], Items(2, 2, Whole(1, LARGEST_SIDE))]  # height and width of its images
+    size: Annotated[int, Whole(1, LARGEST)]  # bytes
+    sha256: Annotated[str, Text(64, pattern="[0-9a-f]{64}")]
+    output: Annotated[str, Text(1000)]  # name of what is taken of its outputs
+    features: Annotated[int, Whole(1, LARGEST_WIDTH)]  # numbers for one image
+
+
+@dataclass(frozen=True, kw_only=True)
 class Latent(OwnLayers):
     """Latent variables of `vae`, and what its probabilities are."""
 
@@ -164,6 +176,7 @@ OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "word-vectors": OwnLayers,
     "backbone": Architecture,
     "vision-transformer": PatchAttention,
+    "closed-encoder": ClosedFile,
     "vae": Latent,
     "gan": Noise,
 }
@@ -288,7 +301,12 @@ class NetworkConfig(Saved):
     @property
     def seen(self) -> tuple[int, ...]:
         """Height and width at which a backbone sees images; empty where they are seen as they are."""
-        return self.own.seen if isinstance(self.own, (Architecture, PatchAttention)) else ()
+        return self.own.seen if isinstance(self.own, (Architecture, PatchAttention, ClosedFile)) else ()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether a file of others computes its features, of which nothing more is known."""
+        return isinstance(self.own, ClosedFile)
 
     @property
     def cell(self) -> str:

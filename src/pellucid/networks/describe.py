@@ -12,6 +12,7 @@ from pellucid.language.catalogue import translated
 from pellucid.language.sentence import Sentence
 from pellucid.networks.autoencoder import Prior
 from pellucid.networks.backbone import ScaleAndStandardise
+from pellucid.networks.closed_encoders import ClosedEncoder
 from pellucid.networks.config import NetworkConfig
 from pellucid.networks.costs import executed_layers, multiply_adds, pair
 from pellucid.networks.initialisation import WhiteningStem
@@ -131,7 +132,7 @@ class _Field:
         if self.image is None:
             return None
         is_dense = isinstance(layer, nn.Linear) and len(output_shape) == 1  # else token by token
-        if is_dense or isinstance(layer, (GlobalPool, Attend, PoolTokens)):
+        if is_dense or isinstance(layer, (GlobalPool, Attend, PoolTokens, ClosedEncoder)):
             self.size = [float(side) for side in self.image]
         if isinstance(layer, Standardise):
             self.size, self.jump = [1.0, 1.0], [1.0, 1.0]  # an image comes in, made or real
@@ -215,4 +216,5 @@ _KINDS: dict[type, Callable[[Any], str]] = {  # at most 16 characters each
     PrefixTokens: lambda layer: "learnt tokens",
     LayerScale: lambda layer: "layer scale",
     PoolTokens: lambda layer: "pooled tokens",
+    ClosedEncoder: lambda layer: "closed file",
 }

@@ -55,6 +55,7 @@ NETWORKS: dict[str, Family] = {
 PRETRAINED: dict[str, Callable[[NetworkConfig], Network]] = {
     "backbone": backbone.assemble_backbone,
     "vision-transformer": backbone.assemble_vision_transformer,
+    "closed-encoder": backbone.assemble_closed_encoder,
 }
 
 

@@ -1,6 +1,7 @@
 """Pretrained weights from local files alone: read strictly, never run, with their origin."""
 
-from pellucid.pretrained.folders import read_folder, require_form
+from pellucid.pretrained.closed_files import ENDING, ClosedBackbone
+from pellucid.pretrained.folders import CLOSED, read_folder, require_form
 from pellucid.pretrained.image_backbones import ImageBackbone, packaged_backbone, timm_backbone
 from pellucid.pretrained.known_weights import (
     MULTILINGUAL,
@@ -21,12 +22,15 @@ from pellucid.pretrained.text_backbones import (
 )
 
 __all__ = [
+    "CLOSED",
+    "ENDING",
     "MOST_FREQUENT",
     "MULTILINGUAL",
     "OF_IMAGES",
     "OF_TEXTS",
     "SENTENCES",
     "WORDS",
+    "ClosedBackbone",
     "ImageBackbone",
     "KnownWeights",
     "TextBackbone",

@@ -4,15 +4,20 @@ import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pellucid.errors import ModelFileError
 from pellucid.language.sentence import Sentence
+from pellucid.pretrained.bert import require
 from pellucid.safety.files import open_regular
-from pellucid.safety.strict import parse
+from pellucid.safety.strict import Items, Number, Whole, parse
 
 WEIGHTS = "model.safetensors"
 CONFIG_BYTES = 1 << 20
+PROCESSOR = "preprocessor_config.json"
+MEAN = Items(3, 3, Number(-10, 10), "numbers")
+STD = Items(3, 3, Number(1e-3, 10), "numbers")
+SIDE = Whole(1, 4096)  # of an image in pixels
 _LICENCE = re.compile(r"^license:[ ]*([\w.+-]{1,40})[ ]*$", re.MULTILINE)
 
 
@@ -25,6 +30,36 @@ def licence_of(folder: Path) -> str:
         if head.startswith("---\n"):
             licence = _LICENCE.search(head.split("\n---", 1)[0])
     return "not stated" if licence is None else licence[1]
+
+
+class Processing(NamedTuple):
+    """What is done to images before an encoder sees them."""
+
+    mean: tuple[float, ...]  # of red, green and blue, 0 to 1
+    std: tuple[float, ...]  # likewise
+    size: tuple[int, int]  # height and width
+
+
+def processing_of(path: Path) -> Processing:
+    """Read the `preprocessor_config.json` of transformers.
+
+    Raises: `ModelFileError` if it is damaged, or asks for something that is not supported.
+    """
+    with refused(path):
+        facts = document(path)
+        for name in ("do_rescale", "do_normalize"):
+            require(name, facts.get(name, True), [True])
+        require("rescale_factor", facts.get("rescale_factor", 1 / 255), [1 / 255])
+        size = facts.get("crop_size" if facts.get("do_center_crop") else "size")
+        if not isinstance(size, dict):
+            size = {"shortest_edge": size}
+        sides = [
+            SIDE.read("size", size.get(name, next(iter(size.values()), None))) for name in ("height", "width")
+        ]
+        mean, std = (
+            field.read(name, facts.get(name)) for name, field in (("image_mean", MEAN), ("image_std", STD))
+        )
+    return Processing(mean, std, (sides[0], sides[1]))
 
 
 def document(path: Path) -> dict[str, Any]:

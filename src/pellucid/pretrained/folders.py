@@ -10,7 +10,18 @@ from pellucid.input_kinds import InputName
 from pellucid.language.sentence import Sentence
 from pellucid.networks.network import Origin
 from pellucid.pretrained.bert import require
-from pellucid.pretrained.folder_files import WEIGHTS, document, licence_of, refused
+from pellucid.pretrained.closed_files import ENDING, ClosedBackbone, read_closed_file
+from pellucid.pretrained.folder_files import (
+    MEAN,
+    PROCESSOR,
+    SIDE,
+    STD,
+    WEIGHTS,
+    document,
+    licence_of,
+    processing_of,
+    refused,
+)
 from pellucid.pretrained.image_backbones import ImageBackbone, timm_backbone
 from pellucid.pretrained.known_weights import origin_of
 from pellucid.pretrained.static_vectors import read_static_folder
@@ -24,18 +35,14 @@ from pellucid.pretrained.vision import (
     read_weights,
 )
 from pellucid.safety.files import sha256
-from pellucid.safety.strict import Items, Number, Text, Whole
+from pellucid.safety.strict import Items, Text
 
 _CONFIG = "config.json"
-_PROCESSOR = "preprocessor_config.json"
-_MEAN = Items(3, 3, Number(-10, 10), "numbers")
-_STD = Items(3, 3, Number(1e-3, 10), "numbers")
-_LARGEST = 4096  # side of an image in pixels
 # Arguments of timm's networks that change sizes alone, which the weights show.
 _SIZES_OF_TIMM = {"embed_dim", "depth", "num_heads", "img_size", "patch_size", "mlp_ratio", "reg_tokens"}
 _USUAL_OF_TIMM = {"in_chans", "num_classes", "global_pool", "dynamic_img_size"}
 
-Backbone = ImageBackbone | VisionBackbone | TextBackbone
+Backbone = ImageBackbone | VisionBackbone | ClosedBackbone | TextBackbone
 
 
 class Form(NamedTuple):
@@ -49,21 +56,25 @@ class Form(NamedTuple):
 
 
 def read_folder(folder: Path, length: int | None = None) -> Backbone:
-    """Read a folder of weights of any form in `FORMS`; nothing in it is run.
+    """Read a folder of weights of any form in `FORMS`, in which nothing is run, or a closed encoder's file.
 
     Raises: `ModelFileError` if a file is missing, damaged, too large, or asks for something that is not
         supported; `UsageError` if timm is needed and not installed.
     """
     form = require_form(folder)
+    if form is CLOSED:
+        return form.read(folder, {}, length)
     with refused(folder / _CONFIG):
         return form.read(folder, document(folder / _CONFIG), length)
 
 
 def require_form(folder: Path) -> Form:
-    """Find out the form of a folder, all of whose files must be there.
+    """Find out the form of a folder, all of whose files must be there, or of a file.
 
     Raises: `ModelFileError` with what saves a folder of a supported form.
     """
+    if folder.suffix == ENDING and not folder.is_dir():
+        return CLOSED
     if not folder.is_dir():
         raise ModelFileError(
             "{folder}: there is no such folder; name one with {WEIGHTS} and config.json", folder, WEIGHTS
@@ -97,14 +108,14 @@ def _of_timm(folder: Path, stated: Mapping[str, Any], length: int | None) -> Bac
     facts, arguments = stated.get("pretrained_cfg"), stated.get("model_args") or {}
     if not isinstance(facts, dict) or not isinstance(arguments, dict):
         raise ValueError("pretrained_cfg or model_args: an object expected")
-    mean, std = _MEAN.read("mean", facts.get("mean")), _STD.read("std", facts.get("std"))
+    mean, std = MEAN.read("mean", facts.get("mean")), STD.read("std", facts.get("std"))
     licence = facts.get("license")
     licence = Text(100).read("license", licence) if licence else licence_of(folder)
     origin = _origin(folder, licence)
     is_plain = arguments.keys() <= _SIZES_OF_TIMM | _USUAL_OF_TIMM and stated.get("global_pool") == "token"
     if OF_TIMM.fullmatch(architecture) and is_plain:
         config = config_of_timm(stated, folder / WEIGHTS)
-        size = Items(3, 3, Whole(1, _LARGEST), "whole numbers").read("input_size", facts.get("input_size"))
+        size = Items(3, 3, SIDE, "whole numbers").read("input_size", facts.get("input_size"))
         tensors = read_weights(folder / WEIGHTS, config, NAMES["timm"])
         return VisionBackbone(config, tensors, origin, mean, std, max(size[1:]), NAMES["timm"].is_antialiased)
     for name in arguments.keys() - _USUAL_OF_TIMM:
@@ -116,19 +127,10 @@ def _of_timm(folder: Path, stated: Mapping[str, Any], length: int | None) -> Bac
 def _of_transformers(folder: Path, stated: Mapping[str, Any], length: int | None) -> Backbone:
     """Vision transformer with the mean, deviation and size that its `preprocessor_config.json` states."""
     config, names = config_of_transformers(stated), NAMES[stated["model_type"]]
-    with refused(folder / _PROCESSOR):
-        facts = document(folder / _PROCESSOR)
-        for name in ("do_rescale", "do_normalize"):
-            require(name, facts.get(name, True), [True])
-        require("rescale_factor", facts.get("rescale_factor", 1 / 255), [1 / 255])
-        mean = _MEAN.read("image_mean", facts.get("image_mean"))
-        std = _STD.read("image_std", facts.get("image_std"))
-        size = facts.get("crop_size" if facts.get("do_center_crop") else "size")
-        sides = [*size.values()] if isinstance(size, dict) else [size]
-        largest = max(Whole(1, _LARGEST).read("size", side) for side in sides or [None])
+    mean, std, size = processing_of(folder / PROCESSOR)
     tensors = read_weights(folder / WEIGHTS, config, names)
     origin = _origin(folder, licence_of(folder))
-    return VisionBackbone(config, tensors, origin, mean, std, largest, names.is_antialiased)
+    return VisionBackbone(config, tensors, origin, mean, std, max(size), names.is_antialiased)
 
 
 def _origin(folder: Path, licence: str) -> Origin:
@@ -148,7 +150,9 @@ def _saved(*parts: str) -> str:
     )
 
 
-_OF_IMAGES = Form("images", _of_transformers, (_PROCESSOR,), _saved("AutoModel", "AutoImageProcessor"))
+# No folder, but a file.
+CLOSED = Form("images", lambda path, _, length: read_closed_file(path), (), "")
+_OF_IMAGES = Form("images", _of_transformers, (PROCESSOR,), _saved("AutoModel", "AutoImageProcessor"))
 # Forms by the `model_type` of their `config.json`; timm states an architecture instead.
 FORMS: dict[str, Form] = {
     "timm": Form(

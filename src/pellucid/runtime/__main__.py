@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Answer the inputs and write their rows; return exit code 0."""
-    from pellucid.runtime.onnx_worker import IsolatedSession
+    from pellucid.confined.onnx_worker import IsolatedSession
 
     # Its process starts while this one imports the rest.
     session = IsolatedSession(arguments.model, arguments.threads)

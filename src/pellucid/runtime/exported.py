@@ -10,6 +10,7 @@ from jaxtyping import Float64, Shaped
 
 from pellucid.arithmetic.probabilities import require_finite
 from pellucid.bundle.held_out import Answers, HeldOut
+from pellucid.confined.onnx_worker import Feed, IsolatedSession, SessionHere
 from pellucid.data.images.preprocessing import Preprocessing
 from pellucid.data.removal import texts_without
 from pellucid.encoding.encoder import Encoder
@@ -19,7 +20,6 @@ from pellucid.input_kinds import InputKind
 from pellucid.language.sentence import Sentence
 from pellucid.runtime.by_target import IN_FILES, NOVELTY
 from pellucid.runtime.metadata import IMAGES, MOST_ROWS, TERMS, TOKENS, VALUES, Metadata
-from pellucid.runtime.onnx_worker import Feed, IsolatedSession, SessionHere
 from pellucid.safety.budgets import MEMORY
 from pellucid.targets import Target
 

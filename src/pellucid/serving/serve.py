@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid.confined.onnx_files import read_model
 from pellucid.errors import ModelFileError, UsageError
 from pellucid.language.sentence import Sentence
 from pellucid.pages.local_server import listening, server_of
-from pellucid.runtime.onnx_files import read_model
 from pellucid.safety.files import read_regular
 from pellucid.serving import ServeOptions
 from pellucid.serving.workers import Source, Workers

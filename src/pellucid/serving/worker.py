@@ -24,15 +24,8 @@ import numpy as np
 from pellucid.answering.answers import Answer, rows_of
 from pellucid.answering.decisions import Decisions, PredictOptions
 from pellucid.answering.incoming import Block
-from pellucid.data.images.decoding import DECODING, TooManyPixels, quiet_pillow
-from pellucid.data.sources.values import text_or_reason
-from pellucid.data.tables.table import Joined
-from pellucid.errors import DataError, ModelFileError, UsageError
-from pellucid.insight.occlusion import ImagePieces, WordPieces, occlusion
-from pellucid.language.sentence import Sentence
-from pellucid.runtime.exported import ExportedModel, Inputs, Session, opened
-from pellucid.runtime.onnx_files import LARGEST
-from pellucid.runtime.onnx_worker import (
+from pellucid.confined.onnx_files import LARGEST
+from pellucid.confined.onnx_worker import (
     STACK_BYTES,
     WEIGHTS,
     Feed,
@@ -40,6 +33,13 @@ from pellucid.runtime.onnx_worker import (
     seconds_limit,
     watch_memory,
 )
+from pellucid.data.images.decoding import DECODING, TooManyPixels, quiet_pillow
+from pellucid.data.sources.values import text_or_reason
+from pellucid.data.tables.table import Joined
+from pellucid.errors import DataError, ModelFileError, UsageError
+from pellucid.insight.occlusion import ImagePieces, WordPieces, occlusion
+from pellucid.language.sentence import Sentence
+from pellucid.runtime.exported import ExportedModel, Inputs, Session, opened
 from pellucid.safety.budgets import PIXELS, REQUEST_INPUTS
 from pellucid.safety.isolation import Channel, answer_parent, begin_job, confine, image_memory
 from pellucid.safety.strict import parse

@@ -19,11 +19,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pellucid.confined.onnx_files import LARGEST
 from pellucid.cores import usable
 from pellucid.errors import ModelFileError, PellucidError, UsageError
 from pellucid.export.app.shell import FolderPage
 from pellucid.language.sentence import Sentence
-from pellucid.runtime.onnx_files import LARGEST
 
 _PROGRAM = "pellucid.serving.worker"
 _LENGTHS = struct.Struct("<QQ")

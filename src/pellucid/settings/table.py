@@ -250,8 +250,9 @@ class Settings:
         "network",
         "Pretrained network to build on: efficientnet-lite0, or any network of timm with --weights "
         "(images), all-minilm-l6-v2 or glove-6b-50d (texts in English), use-multilingual or e5-small (in "
-        "others), the folder of one that timm, transformers or model2vec saved, or none; default: one that "
-        "is installed is considered for images that look like photographs, and for few texts",
+        "others), the folder of one that timm, transformers or model2vec saved, an image encoder as an .onnx "
+        "file, which stays closed, or none; default: one that is installed is considered for images that "
+        "look like photographs, and for few texts",
         off=NO_BACKBONE,
     )
     weights: str | None = row(

@@ -19,17 +19,20 @@ from pellucid.data.wording import count_of
 from pellucid.encoding import Encoder
 from pellucid.encoding.survey import looks_english
 from pellucid.errors import ModelFileError, UsageError
-from pellucid.language.sentence import Sentence
+from pellucid.language.sentence import Sentence, join
 from pellucid.networks import Network, NetworkConfig, Origin
 from pellucid.networks.backbone import load_timm
 from pellucid.networks.costs import executed_layers
 from pellucid.pipeline.learners.preparation import Prepared, examples_of
 from pellucid.pretrained import (
+    CLOSED,
+    ENDING,
     MULTILINGUAL,
     OF_IMAGES,
     OF_TEXTS,
     SENTENCES,
     WORDS,
+    ClosedBackbone,
     TextBackbone,
     at_hand,
     installed,
@@ -204,8 +207,9 @@ def require_backbone(settings: Settings) -> None:
             "encoder's folder or word vectors for texts",
             settings.weights,
         )
-    if is_folder(name):
-        require_form(Path(name))
+    if is_place(name):
+        if require_form(Path(name)) is CLOSED:
+            read_folder(Path(name))  # in seconds: what it takes and gives is known before the data is read
         return
     if name not in known:
         meant = likely_meant(name[:64], known)
@@ -221,9 +225,11 @@ def require_backbone(settings: Settings) -> None:
     installed(name)
 
 
-def is_folder(name: str) -> bool:
-    """Whether a backbone is named by its folder: not the name of a known one, but that of a place."""
-    return name not in OF_IMAGES | OF_TEXTS and (Path(name).is_dir() or Path(name).name != name)
+def is_place(name: str) -> bool:
+    """Whether a backbone is named by its folder or file: not the name of a known one, but that of a place."""
+    path = Path(name)
+    is_there = path.is_dir() or path.name != name or path.suffix == ENDING
+    return name not in OF_IMAGES | OF_TEXTS and is_there
 
 
 def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
@@ -253,7 +259,7 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
         found = _of_texts(name, settings, material.inputs, material.train)
         config = found.config_for(outputs, settings)
         return BackboneChoice(config, found.origin, found.network, found.encoder, train, is_asked_for, reason)
-    kept, of_folder = material.preprocessing, settings.weights is None and is_folder(name)
+    kept, of_folder = material.preprocessing, settings.weights is None and is_place(name)
     takes = require_form(Path(name)).takes if of_folder else "texts" if name in OF_TEXTS else "images"
     if kept is None or takes == "texts":
         raise UsageError(
@@ -275,6 +281,8 @@ def _choice(name: str, settings: Settings, material: Dataset) -> BackboneChoice:
     else:
         backbone = timm_backbone(name, Path(own))
     assert not isinstance(backbone, TextBackbone)  # as it takes images
+    if isinstance(backbone, ClosedBackbone):
+        reason = join(" ", [reason, backbone.note])
     config = backbone.config_for(outputs, settings, (kept.channels, *kept.size))
     return BackboneChoice(config, backbone.origin, backbone.network, kept, train, is_asked_for, reason)
 
@@ -283,7 +291,7 @@ def _of_texts(
     name: str, settings: Settings, texts: Texts, train: Int64[np.ndarray, " train"]
 ) -> TextBackbone:
     """A sentence encoder or vectors of words, from its package or from a place of the user's."""
-    of_folder = settings.weights is None and is_folder(name)
+    of_folder = settings.weights is None and is_place(name)
     if name in OF_IMAGES or (of_folder and require_form(Path(name)).takes == "images"):
         raise UsageError(
             "--backbone: {name} takes images, and the inputs are texts; choose {OF_TEXTS}",

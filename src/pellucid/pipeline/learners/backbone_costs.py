@@ -52,7 +52,8 @@ def is_tuned(settings: Settings, choice: BackboneChoice) -> bool:
     limit. A transformer takes minutes for a hundred examples, and one of texts rarely gains: there it is
     tried with the preset `best`, or where the transformer and the epochs were asked for.
     """
-    is_wanted = bool(settings.epochs or _PASSES[settings.preset]) and choice.config.name != _WORDS
+    is_open = choice.config.name != _WORDS and not choice.config.is_closed
+    is_wanted = is_open and bool(settings.epochs or _PASSES[settings.preset])
     is_meant = choice.is_asked_for and settings.epochs is not None
     is_cheap = choice.takes_images and choice.config.name != _PATCHES
     is_worth_it = is_cheap or is_meant or settings.preset == "best"

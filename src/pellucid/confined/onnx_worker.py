@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.confined.onnx_files import LARGEST, read_model, require_plain
 from pellucid.cores import usable
 from pellucid.errors import ModelFileError, PellucidError, UsageError
 from pellucid.language.sentence import Sentence
-from pellucid.runtime.onnx_files import LARGEST, read_model, require_plain
 from pellucid.safety.budgets import MEMORY, WORK
 from pellucid.safety.isolation import Channel, Child, ChildEnded, answer_parent, begin_job, confine
 
 INSTALL = "pip install onnxruntime"
-_PROGRAM = "pellucid.runtime.onnx_worker"
+_PROGRAM = "pellucid.confined.onnx_worker"
 
 # Of the address space that onnxruntime asks for it uses half at worst: its arena grows by powers of two.
 _ARENA = 2
@@ -155,6 +155,7 @@ class IsolatedSession:
     Args:
         path: of the file.
         threads: most threads of onnxruntime; `None` leaves their number to it.
+        content: of the file, by default read when a child is started.
 
     Raises:
         UsageError: no process can be started.
@@ -162,8 +163,8 @@ class IsolatedSession:
 
     place: str
 
-    def __init__(self, path: str | Path, threads: int | None) -> None:
-        self.place, self._threads = str(path), threads
+    def __init__(self, path: str | Path, threads: int | None, content: bytes | memoryview = b"") -> None:
+        self.place, self._threads, self._content = str(path), threads, content
         self._path = os.path.abspath(path)
         self._lock = threading.Lock()
         self._child = self._start()
@@ -226,7 +227,7 @@ class IsolatedSession:
         """A child that opens the file."""
         child, self._process = Child("onnx", _PROGRAM), os.getpid()
         weakref.finalize(self, _end, child, self._process)
-        child.send({"path": self._path, "place": self.place, "threads": self._threads})
+        child.send({"path": self._path, "place": self.place, "threads": self._threads}, self._content)
         return child
 
     def _receive(self) -> tuple[dict[str, Any], bytes]:
@@ -318,7 +319,7 @@ def _serve(channel: Channel) -> None:
         channel.send({"refused": str(error), "code": error.exit_code})
 
     try:
-        content = read_model(asked[0]["path"], place)
+        content = asked[1] or read_model(asked[0]["path"], place)
         memory = memory_limit() + WEIGHTS * len(content) + STACK_BYTES * (threads or usable())
         if "the memory" in confine(may_open=False, memory=memory):
             threading.Thread(target=watch_memory, args=(memory,), daemon=True).start()
@@ -327,7 +328,7 @@ def _serve(channel: Channel) -> None:
     except (ModelFileError, UsageError) as error:
         refuse(error)
         return
-    del content
+    del content, asked
     channel.send(session.about)
     while (asked := channel.receive()) is not None:
         message, content = asked

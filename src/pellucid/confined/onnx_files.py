@@ -1,8 +1,9 @@
 """ONNX files before onnxruntime opens them: protocol buffers walked by hand.
 
 onnxruntime reads the data of tensors from other files where a model says so, runs loops, and takes files of
-another form of its own. A file that Pellucid wrote needs none of this, so all of it is refused: tensors
-outside the file, operators that an export never contains, functions, and everything that is no plain graph.
+another form of its own. A file that Pellucid wrote, or an encoder of images, needs none of this, so all of it
+is refused: tensors outside the file, operators that are not listed here, functions, and everything that is no
+plain graph.
 
 Source: onnx.proto of ONNX, for the numbers of the fields; "Encoding" in the documentation of protocol
     buffers, for the form.
@@ -20,7 +21,8 @@ LARGEST = (1 << 31) - 1
 _MOST_NODES = 20_000
 _MOST_FIELDS = 20_000_000
 
-# Every operator that an export may contain; none runs a graph of its own, and none draws random numbers.
+# Operators that an export may contain, then those of encoders of others; none runs a graph of its own, and
+# none draws random numbers.
 _OPERATORS = frozenset(
     """Abs Add And ArgMax Atan AveragePool BatchNormalization Cast Ceil Clip Concat Constant Conv CumSum
     DequantizeLinear Div Einsum Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements GatherND Gelu
@@ -28,7 +30,11 @@ _OPERATORS = frozenset(
     LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mod Mul Neg Not Or Pad
     Pow QuantizeLinear Range Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
     ReduceSumSquare Relu Reshape ScatterElements Shape Sigmoid Sign Slice Softmax Split Sqrt Squeeze Sub Tanh
-    Tile TopK Transpose Trilu Unsqueeze Where""".split()
+    Tile TopK Transpose Trilu Unsqueeze Where
+    Attention CastLike ConstantOfShape ConvInteger ConvTranspose Cos DepthToSpace DynamicQuantizeLinear Elu
+    GroupNormalization InstanceNormalization LRN LpNormalization MatMulInteger Mean Mish PRelu QLinearConv
+    QLinearMatMul RMSNormalization ReduceL1 ReduceLogSumExp Resize RotaryEmbedding Round Selu Sin Size
+    Softplus SpaceToDepth Sum Swish""".split()
 )
 
 # Of each message: fields that hold messages, with their kinds, and fields that must not be there, with words.
@@ -111,7 +117,7 @@ def _require_known(name: str, number: int, value: int | tuple[int, int], view: m
     elif (name, number) in (_OPERATOR, *_DOMAINS):
         text = bytes(view[slice(*value)][:40]).decode("utf-8", "replace")
         if (name, number) == _OPERATOR and text not in _OPERATORS:
-            raise ValueError(Sentence("the operator {text!r}, which no export of Pellucid contains", text))
+            raise ValueError(Sentence("the operator {text!r}, which is not computed", text))
         if (name, number) in _DOMAINS and text not in ("", "ai.onnx"):
             raise ValueError(Sentence("operators of {text!r}", text))
 
