@@ -91,7 +91,7 @@ def read_closed_file(path: Path) -> ClosedBackbone:
 def _note(stated: Path, seen: tuple[int, int]) -> str:
     """Sentences for the report: what cannot be done with the encoder, and what was assumed."""
     note = Sentence(
-        "It is a closed encoder: a process under limits computes features by its ONNX file, it is never tuned, "
+        "It is a closed encoder: its ONNX file is computed in a process under limits, it is never tuned, "
         "and only what is computed from the features can be explained step by step."
     )
     if stated.is_file():
