@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.answering.training_examples import model_of
-from pellucid.bundle import Answers, HeldOut, Model, load
+from pellucid.bundle import Answers, AverageModel, HeldOut, Model, load
 from pellucid.bundle.held_out import most_kept
 from pellucid.confined.onnx_files import LARGEST
 from pellucid.confined.onnx_worker import Feed
@@ -38,6 +38,7 @@ from pellucid.export.proof import (
     training_batches,
 )
 from pellucid.language.sentence import Sentence, join
+from pellucid.networks import Network
 from pellucid.runtime.exported import ExportedModel, opened
 from pellucid.runtime.metadata import MOST_ROWS, Metadata
 from pellucid.safety.budgets import MEMORY, WORK
@@ -96,6 +97,7 @@ def export(
 
     found = model_of(run, name)
     model = load(found.folder)
+    require_open(model)
     examples = held_out_examples(run, found.folder)
     say = announce or (lambda sentence: None)
     say(Sentence("writing {value} as a graph", found.name or model.name))
@@ -148,6 +150,21 @@ def require_place(out: Path, ending: str) -> None:
         raise StorageError("{out}: is a folder; choose another --out", out)
     if not out.absolute().parent.is_dir():
         raise StorageError("{out}: its folder does not exist; create it first", out)
+
+
+def require_open(model: Model) -> None:
+    """Refuse a model that holds a closed encoder: to prove an export, files are run in this process.
+
+    Raises: `ModelFileError` with what to do instead.
+    """
+    members = [each.model for each in model.members] if isinstance(model, AverageModel) else [model]
+    networks = [network for each in members if isinstance(network := getattr(each, "network", None), Network)]
+    if any(network.config.is_closed for network in networks):
+        raise ModelFileError(
+            "export: {name} is built on a closed encoder, an ONNX file that is run in a process under limits "
+            "alone; answer with pellucid predict, or train on a folder with the encoder's safetensors",
+            model.name,
+        )
 
 
 def metadata_of(model: Model, name: str) -> Metadata:

@@ -122,7 +122,7 @@ SAME: dict[type[nn.Module], Same] = {
     PriorOfClass: Same("mixture-density", ("means", "log_variances", "logits")),
     Add: Same("add"),
     Closed: Same(CLOSED, (), lambda layer: {"what": layer.what}),
-    ClosedEncoder: Same(CLOSED, (), lambda layer: {"what": "closed file"}),
+    ClosedEncoder: Same(CLOSED, (), lambda layer: {"what": "closed encoder"}),
     Divide: Same("divide", (), lambda layer: {"divisor": layer.divisor}),
     Standardise: Same("standardise", ("mean", "std")),
     Rescale: Same("rescale", ("mean", "std")),

@@ -216,5 +216,5 @@ _KINDS: dict[type, Callable[[Any], str]] = {  # at most 16 characters each
     PrefixTokens: lambda layer: "learnt tokens",
     LayerScale: lambda layer: "layer scale",
     PoolTokens: lambda layer: "pooled tokens",
-    ClosedEncoder: lambda layer: "closed file",
+    ClosedEncoder: lambda layer: "closed encoder",
 }

@@ -20,7 +20,7 @@ from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.export.app.chromium import BrowserFailed, Tab, browsing, find_browser
 from pellucid.export.app.content import card_of, page_of, refusal
 from pellucid.export.app.kinds import KINDS, AppKind
-from pellucid.export.export import metadata_of, require_place
+from pellucid.export.export import metadata_of, require_open, require_place
 from pellucid.export.proof import Allowance, DisagreeingError, HeldOutExamples, compare, held_out_examples
 from pellucid.language.sentence import Sentence
 from pellucid.safety.files import write_file
@@ -229,6 +229,7 @@ def export_app(
     require_place(out, ENDING)
     found = model_of(run, name)
     model = load(found.folder)
+    require_open(model)
     if reason := refusal(model):
         raise UsageError(
             "--out: {reason}; choose another model with --model, or write --out model.onnx", reason
