@@ -69,19 +69,22 @@ def read_closed_file(path: Path) -> ClosedBackbone:
     processing = processing_of(stated) if stated.is_file() else _USUAL
     digest = sha256(content).hexdigest()
     with session_of(digest, memoryview(content), str(path)) as session:
-        (name, seen), names = (
-            _input(path, session.about["inputs"], processing),
-            list(session.about["outputs"]),
-        )
+        name, seen = _input(path, session.about["inputs"], processing)
+        names = list(session.about["outputs"])
         blank = np.zeros((1, 3, *seen), np.float32)
         (answers,) = session.run(names, [{name: blank}])
     output = _output(path, dict(zip(names, answers, strict=True)))
+    features = pooled(answers[names.index(output)])
+    if not np.isfinite(features).all():
+        raise ModelFileError(
+            "{path}: gives numbers that are not finite for a grey image; export the encoder again", path
+        )
     own = ClosedFile(
         seen=seen,
         size=len(content),
         sha256=digest,
         output=output,
-        features=len(pooled(answers[names.index(output)])),
+        features=len(features),
     )
     title = Sentence("{name}, a closed encoder of images", path.stem)
     origin = Origin(path.stem, title, Sentence("the file {name}", path.name), licence_of(path.parent), digest)
