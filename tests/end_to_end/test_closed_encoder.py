@@ -110,7 +110,7 @@ def test_a_damaged_folder_is_refused(model):
     reseal(model, architecture={**architecture, "size": 5})
     require_refused(model, "size mismatch")
     reseal(model, architecture={**architecture, "output": "other"})
-    require_refused(model, "encoder.onnx: onnxruntime cannot compute it")
+    require_refused(model, "onnxruntime cannot compute it")
     reseal(model, architecture=architecture)
     load(model)
 
