@@ -19,6 +19,7 @@ from pellucid.classical.training_set import Budget
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
 from pellucid.pretrained import (
+    Learnt,
     TextBackbone,
     installed,
     read_multilingual,
@@ -158,7 +159,7 @@ LANGUAGES = json.loads(Path(__file__).with_name("golden_languages.json").read_te
 @functools.cache
 def for_languages(name: str) -> TextBackbone:
     texts = Texts.of(LANGUAGES["texts"])
-    return read_multilingual(name, place(name), texts, np.arange(len(texts)))
+    return read_multilingual(name, place(name), Learnt(texts, np.arange(len(texts))))
 
 
 @pytest.mark.parametrize(("name", "within"), [("use-multilingual", 1e-5), ("e5-small", 5e-3)])

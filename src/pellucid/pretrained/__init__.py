@@ -14,6 +14,7 @@ from pellucid.pretrained.known_weights import (
 )
 from pellucid.pretrained.text_backbones import (
     MOST_FREQUENT,
+    Learnt,
     TextBackbone,
     read_multilingual,
     read_sentence_folder,
@@ -29,6 +30,7 @@ __all__ = [
     "WORDS",
     "ImageBackbone",
     "KnownWeights",
+    "Learnt",
     "TextBackbone",
     "at_hand",
     "installed",
