@@ -172,7 +172,7 @@ _MODE = "pooling_mode_"
 
 
 def read_unigram(
-    document: Any, most: int, length: int, marks: tuple[str, ...], learnt: Learnt | None
+    tokenizer: Any, most: int, length: int, marks: tuple[str, ...], learnt: Learnt | None
 ) -> tuple[UnigramEncoder, list[int]]:
     """Read a parsed `tokenizer.json` of Unigram pieces: their encoder, and which row each of its ids has.
 
@@ -181,7 +181,7 @@ def read_unigram(
 
     Raises: `ValueError` if it is damaged, or asks for something that is not supported.
     """
-    pieces = read_tokenizer(document)
+    pieces = read_tokenizer(tokenizer)
     if len(pieces.pieces) > most:
         raise ValueError(Sentence("{pieces} pieces for {most} vectors", len(pieces.pieces), most))
     encoder, rows = pieces.encoder(length, marks[:1], marks[1:])
@@ -329,9 +329,9 @@ def _encoder(folder: Path, most: int, length: int, learnt: Learnt | None) -> tup
             raise ModelFileError(
                 "{folder}: neither vocab.txt nor tokenizer.json; choose a whole folder", folder
             )
-        document = parse(content(path, MOST_BYTES))
-        if is_unigram(document):
-            match document.get("post_processor"):
+        tokenizer = parse(content(path, MOST_BYTES))
+        if is_unigram(tokenizer):
+            match tokenizer.get("post_processor"):
                 case {
                     "single": [
                         {"SpecialToken": {"id": first}},
@@ -339,9 +339,9 @@ def _encoder(folder: Path, most: int, length: int, learnt: Learnt | None) -> tup
                         {"SpecialToken": {"id": last}},
                     ]
                 }:
-                    return read_unigram(document, most, length, (str(first), str(last)), learnt)
+                    return read_unigram(tokenizer, most, length, (str(first), str(last)), learnt)
             raise ValueError("tokenizer.json: not one mark before and one behind every text")
-        pieces = pieces_of_tokenizer(document)
+        pieces = pieces_of_tokenizer(tokenizer)
     entries, rows = ordered(pieces, most)
     return WordPieceEncoder(entries, length, _lower_case(folder)), rows
 
