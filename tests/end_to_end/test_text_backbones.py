@@ -4,10 +4,14 @@ import csv
 import json
 import os
 
+import numpy as np
 import pytest
 
+from pellucid import runtime
+from pellucid.bundle import load
 from pellucid.errors import UsageError
 from pellucid.pretrained import installed
+from pretrained import tiny_unigram
 from pretrained.tiny_bert import write_folder
 
 pytestmark = pytest.mark.slow
@@ -43,6 +47,28 @@ def test_a_sentence_encoder_is_tuned_and_answers(pellucid, small, tmp_path):
     lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
     assert {line["model"] for line in lines} == {"ships-tuned"}
     pellucid.succeed("predict", run, small)
+
+
+@pytest.mark.parametrize("form", ["xlm-roberta", "model2vec-0.6"])
+def test_a_folder_with_a_unigram_vocabulary_does_what_any_does(form, pellucid, tmp_path):
+    said = [f"{number:06b}".translate({48: "a ", 49: "ab"}) for number in range(40)]
+    rows = [f"{text} 京,sea\n!{text}b.,shore" for text in said]
+    data, run = tmp_path / "small.csv", tmp_path / "run"
+    data.write_text("\n".join(["text,label", *rows]), "utf-8")
+    folder = tiny_unigram.write_folder(tmp_path / "own", form)
+    is_tuned = form == "xlm-roberta"
+    flags = ("--backbone", folder, "--threads", "1", "--no-baselines", "--folds", "2", "--no-groups")
+    pellucid.succeed("train", data, "--out", run, *flags, *(("--epochs", "1") if is_tuned else ()))
+    models = set(json.loads((run / "metrics.json").read_text())["models"])
+    assert {"logistic-regression-on-own", "svm-on-own", "own"} <= models
+    assert (run / "history.jsonl").exists() == is_tuned
+    for name in ("own", "svm-on-own"):
+        page, file = tmp_path / "page.html", tmp_path / f"{name}.onnx"
+        pellucid.succeed("explain", run, f"{data}:2", "--model", name, "--out", page)
+        pellucid.succeed("export", run, "--model", name, "--out", file)
+        asked = ["ab a ab 京", "!ab a b."]
+        expected = load(run / "models" / name).predict_proba(asked)
+        np.testing.assert_allclose(runtime.load(file).predict_proba(asked), expected, atol=1e-4)
 
 
 def test_vectors_of_words_stay_as_they_are(pellucid, small, tmp_path):

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from pellucid.networks import InputFacts, build, design
+from pellucid.networks.config import NORM_EPSILON
 from pellucid.networks.text_encoders import (
-    NORM_EPSILON,
     Attend,
     PositionalEmbedding,
     TransformerLayer,

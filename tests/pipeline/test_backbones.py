@@ -16,6 +16,7 @@ from pellucid.pipeline.learners.backbone_costs import is_tuned
 from pellucid.pretrained import MULTILINGUAL, read_sentence_folder
 from pellucid.settings import Settings
 from pellucid.targets import REGRESSION
+from pretrained import tiny_unigram
 from pretrained.tiny_bert import write_folder
 from tiny_backbone import NAME, tiny_weights
 
@@ -178,6 +179,14 @@ def test_texts_in_another_language_are_read_by_encoders_for_many(texts, monkeypa
     assert len(chosen(Settings(), texts)) == len(MULTILINGUAL)
     monkeypatch.setattr(backbones, "_MOST_OF_OTHERS", 5)
     assert chosen(Settings(), texts) == ()
+
+
+def test_of_a_folder_with_a_unigram_vocabulary_what_the_texts_need_is_kept(texts, tmp_path):
+    folder = tiny_unigram.write_folder(tmp_path / "own", "xlm-roberta")
+    (choice,) = chosen(Settings(backbone=str(folder)), texts)
+    whole = read_sentence_folder(folder)
+    assert set(whole.encoder.entries) - set(choice.preparation.entries) == {"京", "<pad>", "<mask>"}
+    assert choice.config.vocabulary == choice.preparation.vocabulary
 
 
 def test_vectors_of_the_users_own(texts, tmp_path):

@@ -18,27 +18,34 @@ LITE0 = "efficientnet-lite0"
 
 
 @pytest.mark.parametrize(
-    ("shorter", "short", "leader", "is_enough"),
-    [(0.4, 0.5, 0.8, True), (0.1, 0.6, 0.9, False), (0.6, 0.5, 0.7, True), (0.8, 0.9, 0.8, False)],
-    ids=["far", "it-rises-fast", "it-falls", "it-leads"],
+    ("shorter", "short", "learnt", "leader", "is_enough"),
+    [
+        (0.4, 0.5, 0.8, 0.8, True),
+        (0.1, 0.6, 1.0, 0.9, False),
+        (0.6, 0.5, 1.0, 0.7, True),
+        (0.8, 0.9, 1.0, 0.8, False),
+        (0.1, 0.1, 0.7, 0.8, False),
+    ],
+    ids=["far", "it-rises-fast", "it-falls", "it-leads", "it-has-not-begun-to-learn"],
 )
-def test_what_is_out_of_reach_by_its_course(shorter, short, leader, is_enough):
+def test_what_is_out_of_reach_by_its_course(shorter, short, learnt, leader, is_enough):
     each = np.ones(40)
-    found = decide_effort(16, shorter * each, short * each, {"svm": 0.3 * each, "best": leader * each})
+    rivals = {"svm": 0.3 * each, "best": leader * each}
+    found = decide_effort(16, shorter * each, short * each, learnt, rivals)
     assert (found.leader, found.is_enough) == ("best", is_enough)
 
 
 def test_chance_keeps_a_lead_open():
     """Half of the examples are right where the leader is right about three in four."""
     short, leader = np.tile([0.0, 0.0, 1.0, 1.0], 5), np.tile([0.0, 1.0, 1.0, 1.0], 5)
-    found = decide_effort(16, short, short, {"best": leader})
+    found = decide_effort(16, short, short, 1.0, {"best": leader})
     assert found.could_reach == pytest.approx(0.5 + 2 * np.sqrt(0.75 * 0.25 / 20))
     assert found.is_enough
-    assert not decide_effort(16, short[:8], short[:8], {"best": leader[:8]}).is_enough
+    assert not decide_effort(16, short[:8], short[:8], 1.0, {"best": leader[:8]}).is_enough
 
 
 def decided(*, is_enough):
-    return Effort(20, 0.5, 0.6, "svm", 0.9, is_enough)
+    return Effort(20, 0.5, 0.6, 1.0, "svm", 0.9, is_enough)
 
 
 @pytest.fixture

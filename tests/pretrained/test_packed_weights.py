@@ -10,7 +10,7 @@ import torch
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import ModelFileError
 from pellucid.networks import build
-from pellucid.pretrained import read_multilingual
+from pellucid.pretrained import Learnt, read_multilingual
 from pellucid.pretrained.packed_weights import PackedBert, PackedNgrams, unpacked
 from pellucid.settings import Settings
 from pretrained.packed import SIZES, features_of_ngrams, write_bert, write_ngrams
@@ -84,7 +84,9 @@ def test_an_encoder_of_ngrams_computes_what_its_formulas_say(tmp_path: Path) -> 
 
 def test_of_many_pieces_those_of_the_texts_are_kept(tmp_path: Path) -> None:
     write_ngrams(tmp_path / "grams")
-    found = read_multilingual("use-multilingual", tmp_path / "grams", Texts.of(["a ab", "京"]), np.array([0]))
+    found = read_multilingual(
+        "use-multilingual", tmp_path / "grams", Learnt(Texts.of(["a ab", "京"]), np.array([0]))
+    )
     assert found.origin.name == "use-multilingual"
     assert found.encoder.length == 256
     tokens = found.encoder.encode(["a 京 q"])

@@ -1,5 +1,6 @@
-"""The real MiniLM and the real GloVe out of their packages, against what others compute with them."""
+"""The real MiniLM, GloVe and others out of their packages, against what others compute with them."""
 
+import base64
 import functools
 import json
 import os
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import example, given
+from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
 from encoding.written import ODD, any_texts
@@ -17,16 +19,22 @@ from pellucid.bundle.network_answers import answer_texts
 from pellucid.classical import TrainingSet, fit_baseline
 from pellucid.classical.training_set import Budget
 from pellucid.data.raw_texts import Texts
+from pellucid.encoding import UnigramEncoder
 from pellucid.errors import UsageError
+from pellucid.networks.config import Attention
 from pellucid.pretrained import (
+    Learnt,
     TextBackbone,
     installed,
+    read_folder,
     read_multilingual,
     read_sentence_folder,
     read_word_vectors,
 )
 from pellucid.settings import Settings
 from pellucid.targets import CLASSIFICATION
+from pretrained.tiny_unigram import document
+from pretrained.unigram_written import compiled
 
 pytestmark = pytest.mark.slow
 
@@ -158,7 +166,7 @@ LANGUAGES = json.loads(Path(__file__).with_name("golden_languages.json").read_te
 @functools.cache
 def for_languages(name: str) -> TextBackbone:
     texts = Texts.of(LANGUAGES["texts"])
-    return read_multilingual(name, place(name), texts, np.arange(len(texts)))
+    return read_multilingual(name, place(name), Learnt(texts, np.arange(len(texts))))
 
 
 @pytest.mark.parametrize(("name", "within"), [("use-multilingual", 1e-5), ("e5-small", 5e-3)])
@@ -185,3 +193,83 @@ def test_a_model_on_many_languages_is_saved_and_says_where_it_comes_from(name: s
     card = (tmp_path / "model" / "README.md").read_text().replace("\\", "")
     assert found.origin.title in card
     assert found.origin.licence in card
+
+
+# Of one layer, our names to those of transformers.
+OF_LAYER = {
+    "output": "attention.output.dense",
+    "norm1": "attention.output.LayerNorm",
+    "linear1": "intermediate.dense",
+    "linear2": "output.dense",
+    "norm2": "output.LayerNorm",
+}
+
+
+def e5_folder(folder: Path, form: str) -> Path:
+    """Write the pieces that were kept of e5-small as a folder of transformers."""
+    found = for_languages("e5-small")
+    encoder, own = found.encoder, found.config.layers(Attention)
+    assert isinstance(encoder, UnigramEncoder)
+    pieces, before = ["<pad>", "<unk>", *encoder.entries], 2 if form == "xlm-roberta" else 0
+    written = document("xlm-roberta")
+    written["model"] |= {
+        "vocab": [[*row] for row in zip(pieces, [0.0, 0.0, *encoder.scores], strict=True)],
+        "unk_id": 1,
+    }
+    written["normalizer"]["precompiled_charsmap"] = base64.b64encode(compiled(encoder.replaced)).decode()
+    marks = ("<pad>", "<unk>", "<s>", "</s>")
+    written["added_tokens"] = [
+        each | {"id": pieces.index(each["content"])}
+        for each in written["added_tokens"]
+        if each["content"] in marks
+    ]
+    for mark, special in written["post_processor"]["special_tokens"].items():
+        special["ids"] = [pieces.index(mark)]
+    (folder / "tokenizer.json").write_text(json.dumps(written))
+    tensors = {name.removeprefix("body.encoder."): each.numpy() for name, each in found.tensors.items()}
+    places = np.pad(tensors["places.weight"], ((before, 0), (0, 0)), constant_values=np.float32(9))
+    theirs = {
+        "embeddings.word_embeddings.weight": tensors["embedding.weight"],
+        "embeddings.position_embeddings.weight": places,
+        "embeddings.token_type_embeddings.weight": np.zeros((1, places.shape[1]), np.float32),
+    }
+    for kind in ("weight", "bias"):
+        theirs[f"embeddings.LayerNorm.{kind}"] = tensors[f"norm.{kind}"]
+        for number in range(own.transformer_layers):
+            ours, layer = f"layer{number + 1}.", f"encoder.layer.{number}."
+            parts = np.split(tensors[f"{ours}query_key_value.{kind}"], 3)
+            for part, each in zip(("query", "key", "value"), parts, strict=True):
+                theirs[f"{layer}attention.self.{part}.{kind}"] = each
+            theirs |= {f"{layer}{its}.{kind}": tensors[f"{ours}{my}.{kind}"] for my, its in OF_LAYER.items()}
+    save_file(
+        {name: np.ascontiguousarray(each) for name, each in theirs.items()}, folder / "model.safetensors"
+    )
+    config = {
+        "model_type": form, "hidden_size": found.config.embedding, "vocab_size": len(pieces),
+        "num_hidden_layers": own.transformer_layers, "num_attention_heads": own.attention_heads,
+        "intermediate_size": own.feed_forward, "max_position_embeddings": len(places), "type_vocab_size": 1,
+        "hidden_act": "gelu", "layer_norm_eps": 1e-12, "pad_token_id": 1,
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize("form", ["bert", "xlm-roberta"])
+def test_a_folder_of_e5_gives_what_its_package_gives(form: str, tmp_path: Path) -> None:
+    whole, texts = for_languages("e5-small"), LANGUAGES["texts"]
+    asked = [f"query: {text}" for text in texts]
+    learnt = Learnt(Texts.of(asked), np.arange(len(asked)))
+    found = read_folder(e5_folder(tmp_path, form), whole.encoder.length, learnt)
+    assert isinstance(found, TextBackbone)
+    theirs = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    rows = ["<pad>", "<unk>", *whole.encoder.entries]
+    ours = ["<pad>", "<unk>", *found.encoder.entries]
+    for text in asked:
+        ids = [number for _, number in found.encoder.explain(text)]
+        assert [ours[number] for number in ids] == [rows[number] for number in theirs.encode(text).ids]
+    features = [
+        answer_texts(network, each.encoder, said, network.features)
+        for each, said in ((whole, texts), (found, asked))
+        for network in [each.network(each.config_for(2, Settings())).eval()]
+    ]
+    np.testing.assert_allclose(features[1], features[0], atol=1e-5)

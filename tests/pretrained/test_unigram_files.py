@@ -65,7 +65,13 @@ def test_its_encoder_knows_the_rows_of_the_vectors() -> None:
 
 
 SPLIT = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"}
+READ = {"type": "Replace", "pattern": {"String": "!"}, "content": " ! "}
 MODEL = tokenizer()["model"]
+
+
+def test_single_characters_are_replaced_in_what_others_become() -> None:
+    found = read_tokenizer(tokenizer(normalizer=[tokenizer()["normalizer"], READ, READ | {"content": "⁄"}]))
+    assert found.replaced == REPLACED | {"!": " ⁄ "}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +92,7 @@ MODEL = tokenizer()["model"]
         (read_tokenizer, tokenizer(model=MODEL | {"vocab": [["a"]]}), "cut off or damaged"),
         (read_tokenizer, tokenizer(normalizer={"type": "Lowercase"}), "'Lowercase'} is not supported"),
         (read_tokenizer, tokenizer(normalizer={"type": "Precompiled"}), "cut off or damaged"),
+        (read_tokenizer, tokenizer(normalizer=[READ, tokenizer()["normalizer"]]), "is not supported"),
         (read_tokenizer, tokenizer(pre_tokenizer=SPLIT), "does not read spaces as usual"),
         (read_tokenizer, tokenizer(pre_tokenizer=None), "does not read spaces as usual"),
     ],

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -13,7 +14,7 @@ PIECES = (
 )  # fmt: skip
 """Marks do not stand where this package has them."""
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "model_type": "bert",
     "hidden_size": 8,
     "num_hidden_layers": 2,
@@ -34,18 +35,18 @@ MODULES = [
 POOLING = {"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True, "include_prompt": True}
 
 
-def tensors() -> dict[str, np.ndarray]:
+def tensors(config: dict[str, Any] = CONFIG) -> dict[str, np.ndarray]:
     """Weights by BERT's names, and some that nothing needs."""
-    chance, size, wide = np.random.default_rng(0), CONFIG["hidden_size"], CONFIG["intermediate_size"]
+    chance, size, wide = np.random.default_rng(0), config["hidden_size"], config["intermediate_size"]
     shapes = {
-        "embeddings.word_embeddings.weight": (CONFIG["vocab_size"], size),
-        "embeddings.position_embeddings.weight": (CONFIG["max_position_embeddings"], size),
-        "embeddings.token_type_embeddings.weight": (2, size),
+        "embeddings.word_embeddings.weight": (config["vocab_size"], size),
+        "embeddings.position_embeddings.weight": (config["max_position_embeddings"], size),
+        "embeddings.token_type_embeddings.weight": (config["type_vocab_size"], size),
         "embeddings.LayerNorm.weight": (size,),
         "embeddings.LayerNorm.bias": (size,),
         "pooler.dense.weight": (size, size),
     }
-    for number in range(CONFIG["num_hidden_layers"]):
+    for number in range(config["num_hidden_layers"]):
         layer = f"encoder.layer.{number}."
         for name, form in {
             "attention.self.query": (size, size),
@@ -59,7 +60,7 @@ def tensors() -> dict[str, np.ndarray]:
         for name in ("attention.output.LayerNorm", "output.LayerNorm"):
             shapes |= {f"{layer}{name}.weight": (size,), f"{layer}{name}.bias": (size,)}
     found = {name: chance.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-    return found | {"embeddings.position_ids": np.arange(14)[None]}
+    return found | {"embeddings.position_ids": np.arange(config["max_position_embeddings"])[None]}
 
 
 def write_folder(folder: Path, **changes: object) -> Path:

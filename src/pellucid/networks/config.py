@@ -34,6 +34,8 @@ LARGEST_LATENT = 4096
 MOST_CONDITIONS = 100_000
 MOST_COMPONENTS = 1_000
 MOST_REGISTERS = 64
+# What layer norms add to the variance, as BERT does.
+NORM_EPSILON = 1e-12
 # Features of a vision transformer: its class token, the mean over its patches, or both side by side.
 POOLED = ("class", "mean", "both")
 # `sigma-vae`: normal, with one variance for all pixels, the best for the training images.
@@ -98,6 +100,8 @@ class Attention(OwnLayers):
     transformer_layers: Annotated[int, Whole(0, MOST_LAYERS)]
     attention_heads: Annotated[int, Whole(0, MOST_HEADS)]  # parts of a token's numbers in each layer
     feed_forward: Annotated[int, Whole(0, LARGEST_WIDTH)]  # units between the two dense layers of each
+    # What layer norms add to the variance.
+    norm_epsilon: Annotated[float, Number(1e-12, 1e-3), LEFT_OUT] = NORM_EPSILON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +112,7 @@ class PatchAttention(Attention):
     patch: Annotated[int, Whole(1, LARGEST_KERNEL)]  # side of a patch in pixels
     registers: Annotated[int, Whole(0, MOST_REGISTERS)]  # learnt tokens beside the class token
     layer_scale: bool  # whether what a layer adds is scaled, number by number
-    norm_epsilon: Annotated[float, Number(1e-12, 1e-3)]  # what layer norms add to the variance
+    norm_epsilon: Annotated[float, Number(1e-12, 1e-3)]  # always stated
     pooled: Annotated[str, OneOf(POOLED)]
 
     @property

@@ -6,13 +6,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pellucid.encoding.encoder import PADDING
+from pellucid.networks.config import NORM_EPSILON
 from pellucid.networks.layers import make_activation
 from pellucid.networks.text_layers import MaskedPool, TokenConv1d, token_mask
 
 # Layers of a transformer: every token attends to every other, never to padding.
-
-# What layer norms add to the variance, as BERT does.
-NORM_EPSILON = 1e-12
 
 
 class PositionalEmbedding(nn.Module):
@@ -88,21 +86,23 @@ class TransformerLayer(nn.Module):
       y = \mathrm{norm}(h + W_2 \, f(W_1 h))$$
 
     `size` is the length of the vector of a token, `heads` those of the attention, `feed_forward` the units
-    between the two dense layers, `activation` is $f$.
+    between the two dense layers, `activation` is $f$; `epsilon` is what the norms add to the variance.
 
     Source: Devlin et al. 2019, arXiv:1810.04805; norms behind the shortcuts as there.
     """
 
-    def __init__(self, size: int, heads: int, feed_forward: int, activation: str) -> None:
+    def __init__(
+        self, size: int, heads: int, feed_forward: int, activation: str, epsilon: float = NORM_EPSILON
+    ) -> None:
         super().__init__()
         self.query_key_value = nn.Linear(size, 3 * size)
         self.attend = Attend(heads)
         self.output = nn.Linear(size, size)
-        self.norm1 = nn.LayerNorm(size, eps=NORM_EPSILON)
+        self.norm1 = nn.LayerNorm(size, eps=epsilon)
         self.linear1 = nn.Linear(size, feed_forward)
         self.activation = make_activation(activation)
         self.linear2 = nn.Linear(feed_forward, size)
-        self.norm2 = nn.LayerNorm(size, eps=NORM_EPSILON)
+        self.norm2 = nn.LayerNorm(size, eps=epsilon)
 
     def forward(
         self, states: Float[Tensor, "batch length size"], mask: Bool[Tensor, "batch length"]
@@ -126,14 +126,21 @@ class Transformer(nn.Module):
     """Vectors of tokens and places, transformer layers, the mean over the text, at length 1.
 
     `vocabulary` is the number of ids, `length` the most ids of a text, `size` the length of the vector of a
-    token; `layers` follow each other.
+    token; `layers` follow each other; `epsilon` is what the first norm adds to the variance.
     """
 
-    def __init__(self, vocabulary: int, length: int, size: int, layers: list[TransformerLayer]) -> None:
+    def __init__(
+        self,
+        vocabulary: int,
+        length: int,
+        size: int,
+        layers: list[TransformerLayer],
+        epsilon: float = NORM_EPSILON,
+    ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, size, padding_idx=PADDING)
         self.places = PositionalEmbedding(length, size)
-        self.norm = nn.LayerNorm(size, eps=NORM_EPSILON)
+        self.norm = nn.LayerNorm(size, eps=epsilon)
         for number, layer in enumerate(layers, start=1):
             self.add_module(f"layer{number}", layer)
         self.layers = len(layers)

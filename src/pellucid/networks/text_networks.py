@@ -245,10 +245,12 @@ def assemble_sentence_encoder(config: NetworkConfig) -> Network:
             )
         )
     layers = [
-        TransformerLayer(config.embedding, own.attention_heads, own.feed_forward, config.activation)
+        TransformerLayer(
+            config.embedding, own.attention_heads, own.feed_forward, config.activation, own.norm_epsilon
+        )
         for _ in range(own.transformer_layers)
     ]
-    body = Transformer(config.vocabulary, config.input_shape[0], config.embedding, layers)
+    body = Transformer(config.vocabulary, config.input_shape[0], config.embedding, layers, own.norm_epsilon)
     return Network(config, nn.Sequential(OrderedDict(encoder=body)), make_head(config, config.embedding))
 
 

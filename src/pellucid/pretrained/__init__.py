@@ -15,6 +15,7 @@ from pellucid.pretrained.known_weights import (
 )
 from pellucid.pretrained.text_backbones import (
     MOST_FREQUENT,
+    Learnt,
     TextBackbone,
     read_multilingual,
     read_sentence_folder,
@@ -33,6 +34,7 @@ __all__ = [
     "ClosedBackbone",
     "ImageBackbone",
     "KnownWeights",
+    "Learnt",
     "TextBackbone",
     "at_hand",
     "installed",

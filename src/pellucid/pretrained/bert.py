@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -20,22 +21,26 @@ from pellucid.networks.config import (
     MOST_HEADS,
     MOST_IDS,
     MOST_LAYERS,
+    NORM_EPSILON,
     Attention,
 )
-from pellucid.networks.text_encoders import NORM_EPSILON
 from pellucid.networks.text_networks import LONGEST_TEXT
-from pellucid.safety.strict import Whole
+from pellucid.safety.strict import Number, Whole
 
 _ACTIVATIONS = ("gelu", "relu")
 _MOST_TYPES = 16
+_EPSILON = Number(1e-12, 1e-3)
+# Rows of the places of an `xlm-roberta` that no token has: those up to the id of its padding, which is 1.
+_BEFORE = 2
 _PREFIX = "body.encoder."
+TABLE = "embeddings.word_embeddings.weight"  # of the vectors of the pieces
 # Our names to theirs, and the most of each.
 _SIZES = {
     "size": ("hidden_size", LARGEST_EMBEDDING),
     "layers": ("num_hidden_layers", MOST_LAYERS),
     "heads": ("num_attention_heads", MOST_HEADS),
     "feed_forward": ("intermediate_size", LARGEST_WIDTH),
-    "places": ("max_position_embeddings", LONGEST_TEXT),
+    "places": ("max_position_embeddings", LONGEST_TEXT + _BEFORE),
     "vocabulary": ("vocab_size", MOST_IDS),
     "types": ("type_vocab_size", _MOST_TYPES),
 }
@@ -58,10 +63,22 @@ class BertSizes(NamedTuple):
     layers: int
     heads: int  # of each layer
     feed_forward: int  # units between the dense layers of a layer
-    places: int  # most tokens of a text
+    places: int  # rows of the table of places
     vocabulary: int  # rows of the table of pieces
     types: int  # rows of the table of types; only the first is used
     activation: str  # as `NetworkConfig` names it
+    epsilon: float = NORM_EPSILON  # what layer norms add to the variance
+    before: int = 0  # rows of the table of places before that of the first token
+
+    @property
+    def most(self) -> int:
+        """Most tokens of a text."""
+        return self.places - self.before
+
+    @property
+    def prefix(self) -> str:
+        """What the names of tensors may all begin with."""
+        return "roberta." if self.before else "bert."
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "BertSizes":
@@ -69,13 +86,17 @@ class BertSizes(NamedTuple):
 
         Raises: `ValueError` if it is of another kind of model, or a size is missing or out of bounds.
         """
-        require("model_type", document.get("model_type"), ["bert"])
-        require("layer_norm_eps", document.get("layer_norm_eps", NORM_EPSILON), [NORM_EPSILON])
+        kind = document.get("model_type")
+        require("model_type", kind, ["bert", "xlm-roberta"])
+        before = _BEFORE if kind == "xlm-roberta" else 0
+        if before:
+            require("pad_token_id", document.get("pad_token_id", before - 1), [before - 1])
+        epsilon = _EPSILON.read("layer_norm_eps", document.get("layer_norm_eps", NORM_EPSILON))
         positions = document.get("position_embedding_type", "absolute")
         require("position_embedding_type", positions, ["absolute"])
         require("hidden_act", document.get("hidden_act"), _ACTIVATIONS)
         sizes = {ours: Whole(1, most).read(name, document.get(name)) for ours, (name, most) in _SIZES.items()}
-        return cls(**sizes, activation=document["hidden_act"])
+        return cls(**sizes, activation=document["hidden_act"], epsilon=epsilon, before=before)
 
     def config(self, length: int, vocabulary: int) -> NetworkConfig:
         """Config of the network that computes the same, with the head of one number."""
@@ -89,7 +110,10 @@ class BertSizes(NamedTuple):
             vocabulary=vocabulary,
             embedding=self.size,
             own=Attention(
-                transformer_layers=self.layers, attention_heads=self.heads, feed_forward=self.feed_forward
+                transformer_layers=self.layers,
+                attention_heads=self.heads,
+                feed_forward=self.feed_forward,
+                norm_epsilon=self.epsilon,
             ),
         )
 
@@ -97,7 +121,7 @@ class BertSizes(NamedTuple):
         """Shapes of the tensors needed, by name without prefix."""
         size, wide = self.size, self.feed_forward
         shapes: dict[str, tuple[int, ...]] = {
-            "embeddings.word_embeddings.weight": (self.vocabulary, size),
+            TABLE: (self.vocabulary, size),
             "embeddings.position_embeddings.weight": (self.places, size),
             "embeddings.token_type_embeddings.weight": (self.types, size),
             "embeddings.LayerNorm.weight": (size,),
@@ -117,16 +141,16 @@ class BertSizes(NamedTuple):
                 shapes[f"encoder.layer.{number}.{name}.bias"] = (size,)
         return shapes
 
-    def renamed(self, tensors: Mapping[str, Tensor], rows: Sequence[int], length: int) -> dict[str, Tensor]:
+    def renamed(self, tensors: Mapping[str, Tensor], length: int) -> dict[str, Tensor]:
         """Put the tensors, as `expected` names them, under our names: everything below the head.
 
         Only the places that a text can have are kept: `length` is most ids of one. The vector of type 0,
-        which every token has, is added to those of the places. `rows` says which row of the table of pieces
-        each of our ids has.
+        which every token has, is added to those of the places. The table of pieces has a row for each of our
+        ids, in their order.
         """
-        places = tensors["embeddings.position_embeddings.weight"][:length]
+        places = tensors["embeddings.position_embeddings.weight"][self.before :][:length]
         found = {
-            "embedding.weight": tensors["embeddings.word_embeddings.weight"][torch.tensor(rows)],
+            "embedding.weight": tensors[TABLE],
             "places.weight": places + tensors["embeddings.token_type_embeddings.weight"][0],
             "norm.weight": tensors["embeddings.LayerNorm.weight"],
             "norm.bias": tensors["embeddings.LayerNorm.bias"],
@@ -217,13 +241,18 @@ def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def read_tensors(
-    path: Path, expected: Mapping[str, tuple[int, ...]], prefix: str, others: tuple[str, ...] = ("",)
+    path: Path,
+    expected: Mapping[str, tuple[int, ...]],
+    prefix: str,
+    others: tuple[str, ...] = ("",),
+    rows: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> dict[str, Tensor]:
     """Read the expected tensors, by name and shape, as float32, each in memory of its own.
 
     In the file their names may all have the prefix. It may hold more than is needed, by default whatever has
     such a beginning as `others` lists, metadata too, so that the stricter reading of model folders does not
-    fit it. The library checks the header against the file's own size before anything is read.
+    fit it. Of the tensors named in `rows` these rows alone are read, in their order. The library checks the
+    header against the file's own size before anything is read.
 
     Raises: `ModelFileError` if the file is damaged, is no safetensors file, lacks a tensor, or holds one of
         another shape, with numbers that are not finite, or that does not belong there.
@@ -257,7 +286,11 @@ def read_tensors(
                     form.get_shape(),
                     list(shape),
                 )
-        tensors = {name: file.get_tensor(prefix + name).to(torch.float32, copy=True) for name in expected}
+        tensors = {}
+        for name in expected:
+            held = file.get_tensor(prefix + name)
+            held = held[rows[name]] if name in rows else held
+            tensors[name] = held.to(torch.float32, copy=True)
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ModelFileError(

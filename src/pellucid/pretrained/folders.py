@@ -25,7 +25,7 @@ from pellucid.pretrained.folder_files import (
 from pellucid.pretrained.image_backbones import ImageBackbone, timm_backbone
 from pellucid.pretrained.known_weights import origin_of
 from pellucid.pretrained.static_vectors import read_static_folder
-from pellucid.pretrained.text_backbones import TextBackbone, read_sentence_folder
+from pellucid.pretrained.text_backbones import Learnt, TextBackbone, read_sentence_folder
 from pellucid.pretrained.vision import (
     NAMES,
     OF_TIMM,
@@ -49,23 +49,26 @@ class Form(NamedTuple):
     """One form of folder."""
 
     takes: InputName
-    # Reads a folder by its parsed `config.json`; of a text so many tokens, by default what the folder says.
-    read: Callable[[Path, Mapping[str, Any], int | None], Backbone]
+    # Reads a folder as `read_folder` does, by its parsed `config.json`.
+    read: Callable[[Path, Mapping[str, Any], int | None, Learnt | None], Backbone]
     needs: tuple[str, ...]  # files beside `config.json`
     command: str  # Python that saves such a folder; `NAME` stands for that of the network
 
 
-def read_folder(folder: Path, length: int | None = None) -> Backbone:
+def read_folder(folder: Path, length: int | None = None, learnt: Learnt | None = None) -> Backbone:
     """Read a folder of weights of any form in `FORMS`, in which nothing is run, or a closed encoder's file.
+
+    Of a text `length` tokens are read, by default what the folder says; of pieces in many languages those are
+    kept that the texts to learn from need, without such all of them.
 
     Raises: `ModelFileError` if a file is missing, damaged, too large, or asks for something that is not
         supported; `UsageError` if timm is needed and not installed.
     """
     form = require_form(folder)
     if form is CLOSED:
-        return form.read(folder, {}, length)
+        return form.read(folder, {}, length, learnt)
     with refused(folder / _CONFIG):
-        return form.read(folder, document(folder / _CONFIG), length)
+        return form.read(folder, document(folder / _CONFIG), length, learnt)
 
 
 def require_form(folder: Path) -> Form:
@@ -89,6 +92,13 @@ def require_form(folder: Path) -> Form:
     with refused(folder / _CONFIG):
         stated = document(folder / _CONFIG)
         key = "timm" if "architecture" in stated else stated.get("model_type")
+        if key == "modernbert":
+            raise ModelFileError(
+                "{place}: modernbert is not supported, as it has rotary positions, local attention and gated "
+                "layers; choose an encoder of texts of the form {forms}, such as multilingual-e5-small",
+                folder / _CONFIG,
+                ", ".join(name for name, form in FORMS.items() if form.takes == "texts"),
+            )
         require("model_type", key, list(FORMS))
     form = FORMS[str(key)]
     for name in (*form.needs, WEIGHTS):
@@ -102,7 +112,7 @@ def require_form(folder: Path) -> Form:
     return form
 
 
-def _of_timm(folder: Path, stated: Mapping[str, Any], length: int | None) -> Backbone:
+def _of_timm(folder: Path, stated: Mapping[str, Any], *_: object) -> Backbone:
     """Our own network where the architecture is ours, else timm's, as its folder states them."""
     architecture = Text(100).read("architecture", stated["architecture"])
     facts, arguments = stated.get("pretrained_cfg"), stated.get("model_args") or {}
@@ -124,7 +134,7 @@ def _of_timm(folder: Path, stated: Mapping[str, Any], length: int | None) -> Bac
     return dataclasses.replace(found, origin=origin, mean=mean, std=std)
 
 
-def _of_transformers(folder: Path, stated: Mapping[str, Any], length: int | None) -> Backbone:
+def _of_transformers(folder: Path, stated: Mapping[str, Any], *_: object) -> Backbone:
     """Vision transformer with the mean, deviation and size that its `preprocessor_config.json` states."""
     config, names = config_of_transformers(stated), NAMES[stated["model_type"]]
     mean, std, size = processing_of(folder / PROCESSOR)
@@ -151,8 +161,14 @@ def _saved(*parts: str) -> str:
 
 
 # No folder, but a file.
-CLOSED = Form("images", lambda path, _, length: read_closed_file(path), (), "")
+CLOSED = Form("images", lambda path, *_: read_closed_file(path), (), "")
 _OF_IMAGES = Form("images", _of_transformers, (PROCESSOR,), _saved("AutoModel", "AutoImageProcessor"))
+_OF_TEXTS = Form(
+    "texts",
+    lambda folder, _, length, learnt: read_sentence_folder(folder, length, learnt),
+    (),
+    _saved("AutoModel", "AutoTokenizer"),
+)
 # Forms by the `model_type` of their `config.json`; timm states an architecture instead.
 FORMS: dict[str, Form] = {
     "timm": Form(
@@ -165,15 +181,11 @@ FORMS: dict[str, Form] = {
     "dinov2": _OF_IMAGES,
     "dinov2_with_registers": _OF_IMAGES,
     "vit": _OF_IMAGES,
-    "bert": Form(
-        "texts",
-        lambda folder, _, length: read_sentence_folder(folder, length),
-        (),
-        _saved("AutoModel", "AutoTokenizer"),
-    ),
+    "bert": _OF_TEXTS,
+    "xlm-roberta": _OF_TEXTS._replace(needs=("tokenizer.json",)),
     "model2vec": Form(
         "texts",
-        read_static_folder,
+        lambda folder, _, length, learnt: read_static_folder(folder, length, learnt),
         ("tokenizer.json",),
         "import model2vec; model2vec.StaticModel.from_pretrained('NAME').save_pretrained('FOLDER')",
     ),

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from pellucid.errors import ModelFileError
 from pellucid.networks import NetworkConfig
-from pellucid.networks.config import Branches
-from pellucid.networks.text_encoders import NORM_EPSILON
+from pellucid.networks.config import NORM_EPSILON, Branches
 from pellucid.pretrained.bert import BertSizes
 from pellucid.pretrained.unigram_files import UnigramPieces, read_packed, read_sentencepiece
 from pellucid.safety.files import open_regular
@@ -116,7 +115,7 @@ class PackedBert(NamedTuple):
             array = array[rows] if theirs == "emb.word" else array
             values = unpacked(array) if kind else array.view("<f4").astype(np.float32)
             found[name] = torch.from_numpy(values.reshape(-1, *shape[1:]))
-        return self.sizes.config(length, len(rows)), self.sizes.renamed(found, range(len(rows)), length)
+        return self.sizes.config(length, len(rows)), self.sizes.renamed(found, length)
 
 
 def unpacked(blocks: UInt8[np.ndarray, "rows bytes"]) -> Float32[np.ndarray, "rows numbers"]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from pellucid.data.raw_texts import Texts
-from pellucid.encoding import Encoder, TokenEncoder, WordPieceEncoder, fit_tokens
+from pellucid.encoding import Encoder, TokenEncoder, UnigramEncoder, WordPieceEncoder, fit_tokens
 from pellucid.encoding.encoder import FIRST, MOST_BYTES
 from pellucid.encoding.token_encoders import SHORTEST, WORDS
 from pellucid.encoding.vector_files import leading_words, read_vectors
@@ -23,6 +24,7 @@ from pellucid.networks.backbone import HeadSizes
 from pellucid.networks.families import outline
 from pellucid.networks.network import Origin
 from pellucid.pretrained.bert import (
+    TABLE,
     BertSizes,
     ordered,
     pieces_of_tokenizer,
@@ -32,6 +34,7 @@ from pellucid.pretrained.bert import (
 from pellucid.pretrained.folder_files import CONFIG_BYTES, WEIGHTS, content, document, licence_of, refused
 from pellucid.pretrained.known_weights import MULTILINGUAL, origin_of
 from pellucid.pretrained.packed_weights import PackedBert, PackedNgrams
+from pellucid.pretrained.unigram_files import is_unigram, read_tokenizer
 from pellucid.safety.files import sha256
 from pellucid.safety.strict import Whole, parse
 from pellucid.settings import Settings
@@ -139,14 +142,19 @@ FREQUENT_PIECES = 60_000
 _LENGTH_OF_PIECES = 256
 
 
-def read_multilingual(
-    name: str, place: Path, texts: Texts, train: Int64[np.ndarray, " train"], length: int | None = None
-) -> TextBackbone:
+class Learnt(NamedTuple):
+    """The texts that a run learns from."""
+
+    texts: Texts
+    train: Int64[np.ndarray, " train"]  # their positions
+
+
+def read_multilingual(name: str, place: Path, learnt: Learnt, length: int | None = None) -> TextBackbone:
     """Read a sentence encoder for many languages, one of `MULTILINGUAL`, from where its package has it.
 
-    Kept are the pieces that the texts at the positions `train` hold, single characters and the most frequent
-    others, so that a model folder has a part of the table. `length` is most tokens of a text, marks and
-    prefix among them, by default 256.
+    Kept are the pieces that the texts hold, single characters and the most frequent others, so that a model
+    folder has a part of the table. `length` is most tokens of a text, marks and prefix among them, by default
+    256.
 
     Raises: `ModelFileError` if a file is damaged.
     """
@@ -154,7 +162,7 @@ def read_multilingual(
     weights = PackedBert.read(place) if place.is_file() else PackedNgrams.read(place)
     filler, prefix = ("<pad>", "query: ") if isinstance(weights, PackedBert) else (None, "")
     whole, rows = weights.pieces.encoder(length, ("<s>",), ("</s>",), filler)
-    encoder, ids = whole.prefixed(prefix).restricted(texts, train, FREQUENT_PIECES)
+    encoder, ids = whole.prefixed(prefix).restricted(*learnt, FREQUENT_PIECES)
     config, tensors = weights.below_head(np.array(rows)[ids], length)
     return TextBackbone(config, tensors, encoder, MULTILINGUAL[name].origin)
 
@@ -163,14 +171,37 @@ _MODULES = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
 _MODE = "pooling_mode_"
 
 
-def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbone:
-    """Read a sentence encoder, as sentence-transformers and Hugging Face save a BERT.
+def read_unigram(
+    tokenizer: Any, most: int, length: int, marks: tuple[str, ...], learnt: Learnt | None
+) -> tuple[UnigramEncoder, list[int]]:
+    """Read a parsed `tokenizer.json` of Unigram pieces: their encoder, and which row each of its ids has.
+
+    The table has `most` rows; `marks` come before and behind every text. Kept are the pieces that
+    `read_multilingual` keeps, without texts all of them.
+
+    Raises: `ValueError` if it is damaged, or asks for something that is not supported.
+    """
+    pieces = read_tokenizer(tokenizer)
+    if len(pieces.pieces) > most:
+        raise ValueError(Sentence("{pieces} pieces for {most} vectors", len(pieces.pieces), most))
+    encoder, rows = pieces.encoder(length, marks[:1], marks[1:])
+    if learnt is None:
+        return encoder, rows
+    encoder, ids = encoder.restricted(*learnt, FREQUENT_PIECES)
+    return encoder, [rows[number] for number in ids.tolist()]
+
+
+def read_sentence_folder(
+    folder: Path, length: int | None = None, learnt: Learnt | None = None
+) -> TextBackbone:
+    """Read a sentence encoder, as sentence-transformers and Hugging Face save a BERT or an XLM-RoBERTa.
 
     Its feature is the mean over the tokens of a text, both marks among them, brought to length 1. Read are
     `config.json`, `vocab.txt` (or the list of pieces in `tokenizer.json`), `model.safetensors`, and where
     they are there `modules.json` with the pooling it names, `sentence_bert_config.json`,
     `tokenizer_config.json` and the licence at the top of `README.md`. `length` is most tokens of a text, both
-    marks among them, by default what the folder says.
+    marks among them, by default what the folder says. Of Unigram pieces those are kept that
+    `read_multilingual` keeps.
 
     Raises: `ModelFileError` if a file is missing, damaged, too large, or asks for something that is not
     supported.
@@ -183,9 +214,8 @@ def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbon
         sizes = BertSizes.read(document(folder / "config.json"))
     _require_mean(folder)
     with refused(folder):
-        most = _length(folder, sizes.places, length)
-        pieces = ordered(_pieces(folder), sizes.vocabulary)
-        encoder = WordPieceEncoder(pieces.entries, most, _lower_case(folder))
+        most = _length(folder, sizes.most, length)
+        encoder, rows = _encoder(folder, sizes.vocabulary, most, learnt)
     with refused(folder / "config.json"):
         config = sizes.config(most, encoder.vocabulary)
         outline(config)
@@ -198,8 +228,8 @@ def read_sentence_folder(folder: Path, length: int | None = None) -> TextBackbon
         raise ModelFileError(
             "{weights}: missing, and {found}; save the weights as safetensors", weights, found
         )
-    tensors = sizes.renamed(read_tensors(weights, sizes.expected(), "bert."), pieces.rows, most)
-    return TextBackbone(config, tensors, encoder, _origin(folder, sha256(weights)))
+    tensors = read_tensors(weights, sizes.expected(), sizes.prefix, rows={TABLE: torch.tensor(rows)})
+    return TextBackbone(config, sizes.renamed(tensors, most), encoder, _origin(folder, sha256(weights)))
 
 
 def _require_mean(folder: Path) -> None:
@@ -288,15 +318,32 @@ def _lower_case(folder: Path) -> bool:
     return lower_case
 
 
-def _pieces(folder: Path) -> list[str]:
-    """List of pieces, from the plain file where there is one."""
+def _encoder(folder: Path, most: int, length: int, learnt: Learnt | None) -> tuple[Encoder, list[int]]:
+    """Encoder by the list of pieces, the plain one where there is one, and which row each of its ids has."""
     path = folder / "vocab.txt"
     if path.exists():
-        return pieces_of_vocabulary(content(path, MOST_BYTES))
-    path = folder / "tokenizer.json"
-    if not path.exists():
-        raise ModelFileError("{folder}: neither vocab.txt nor tokenizer.json; choose a whole folder", folder)
-    return pieces_of_tokenizer(parse(content(path, MOST_BYTES)))
+        pieces = pieces_of_vocabulary(content(path, MOST_BYTES))
+    else:
+        path = folder / "tokenizer.json"
+        if not path.exists():
+            raise ModelFileError(
+                "{folder}: neither vocab.txt nor tokenizer.json; choose a whole folder", folder
+            )
+        tokenizer = parse(content(path, MOST_BYTES))
+        if is_unigram(tokenizer):
+            match tokenizer.get("post_processor"):
+                case {
+                    "single": [
+                        {"SpecialToken": {"id": first}},
+                        {"Sequence": _},
+                        {"SpecialToken": {"id": last}},
+                    ]
+                }:
+                    return read_unigram(tokenizer, most, length, (str(first), str(last)), learnt)
+            raise ValueError("tokenizer.json: not one mark before and one behind every text")
+        pieces = pieces_of_tokenizer(tokenizer)
+    entries, rows = ordered(pieces, most)
+    return WordPieceEncoder(entries, length, _lower_case(folder)), rows
 
 
 def _origin(folder: Path, digest: str) -> Origin:

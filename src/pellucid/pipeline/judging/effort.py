@@ -37,6 +37,7 @@ class Effort(NamedTuple):
     epochs: int  # of the longer course that was tried
     score: float  # that it came to
     could_reach: float  # that all epochs could come to
+    learnt: float  # its score of the training examples
     leader: str  # the best model on a backbone
     score_of_leader: float
     is_enough: bool  # whether that is out of reach, so that no more epochs are spent
@@ -46,6 +47,7 @@ def decide_effort(
     epochs: int,
     shorter: Float64[np.ndarray, " judging"],
     short: Float64[np.ndarray, " judging"],
+    learnt: float,
     rivals: Mapping[str, Float64[np.ndarray, " judging"]],
 ) -> Effort:
     r"""Decide by the scores of each example: of two short courses, and of the models on backbones by name.
@@ -54,13 +56,18 @@ def decide_effort(
     at most what the last one did; beside what chance may be worth, the network could come to
 
     $$S = S_{1/8} + \max(0, S_{1/8} - S_{1/16})$$
+
+    A course with a worse score of its own training examples, `learnt`, than the leader has of new ones is
+    underfitting. A network may learn nothing for hundreds of steps and then all at once, so nothing follows
+    from it.
     """
     leader = max(rivals, key=lambda name: float(rivals[name].mean()))
     difference = rivals[leader] - short
     chance = _CHANCE * float(difference.std()) / math.sqrt(len(difference))
     score, best = float(short.mean()), float(rivals[leader].mean())
     could_reach = score + max(0.0, score - float(shorter.mean())) + chance
-    return Effort(epochs, score, could_reach, leader, best, is_enough=could_reach < best)
+    is_enough = could_reach < best <= learnt
+    return Effort(epochs, score, could_reach, learnt, leader, best, is_enough)
 
 
 def with_fitting_effort(
@@ -80,15 +87,20 @@ def with_fitting_effort(
     positions, dataset, plan = rivals[0].held_out.positions, folds.judging, network.plan
     if len(positions) == 0:
         return network
-    material, whole = dataclasses.replace(dataset, validation=positions), plan.recipe.epochs
-    metric, labels = METRICS[dataset.target.contested[0]], dataset.labels[positions]
+    # It is asked about what judges, and about what it learns from.
+    asked = np.union1d(positions, dataset.train)
+    material, whole = dataclasses.replace(dataset, validation=asked), plan.recipe.epochs
+    judges = np.isin(asked, positions)
+    metric = METRICS[dataset.target.contested[0]]
 
     def course(share: float) -> Plan:
         own = dataclasses.replace(settings, epochs=max(1, round(share * whole)))
         return dataclasses.replace(plan, recipe=make_plan(own, network.prepared).recipe)
 
     def scores(candidate: Candidate) -> Float64[np.ndarray, " judging"]:
-        return metric.better(1.0) * dataset.target.terms(metric.key, labels, candidate.held_out.answers)
+        held_out = candidate.held_out
+        labels = dataset.labels[held_out.positions]
+        return metric.better(1.0) * dataset.target.terms(metric.key, labels, held_out.answers)
 
     def tried(plan: Plan) -> Float64[np.ndarray, " judging"]:
         learner = learner_on_part(dataclasses.replace(network, plan=plan), settings, keeps_best=False)
@@ -97,9 +109,10 @@ def with_fitting_effort(
     short = course(_SHORT)
     epochs = count_of(short.recipe.epochs, "epoch")
     with stages.stage(Sentence("trying {name} for {epochs}", plan.name, epochs)) as stage:
-        shorter, longer = tried(course(_SHORTER)), tried(short)
+        shorter, longer = tried(course(_SHORTER))[judges], tried(short)
         known = {each.name: scores(each) for each in rivals}
-        effort = decide_effort(short.recipe.epochs, shorter, longer, known)
+        learnt = float(longer[~judges].mean())
+        effort = decide_effort(short.recipe.epochs, shorter, longer[judges], learnt, known)
         stage.words = Sentence("tried {name} for {epochs}", plan.name, epochs)
     with journal.together():
         journal.save({EFFORT: effort._asdict()})

@@ -33,6 +33,7 @@ from pellucid.pretrained import (
     SENTENCES,
     WORDS,
     ClosedBackbone,
+    Learnt,
     TextBackbone,
     at_hand,
     installed,
@@ -298,13 +299,14 @@ def _of_texts(
             name,
             ", ".join(OF_TEXTS),
         )
+    learnt = Learnt(texts, train)
     if of_folder:
-        found = read_folder(Path(name), settings.length)
+        found = read_folder(Path(name), settings.length, learnt)
         assert isinstance(found, TextBackbone)  # as it takes texts
         return found
     place = installed(name) if settings.weights is None else Path(settings.weights)
     if name in MULTILINGUAL and settings.weights is None:
-        return read_multilingual(name, place, texts, train, settings.length)
+        return read_multilingual(name, place, learnt, settings.length)
     if name in SENTENCES or (name not in WORDS and place.is_dir()):
-        return read_sentence_folder(place, settings.length)
+        return read_sentence_folder(place, settings.length, learnt)
     return read_word_vectors(place, texts, train, settings.length)
