@@ -1,7 +1,8 @@
 """What a pretrained backbone gains on few images, and what fine-tuning adds.
 
     python benchmarks/backbones.py [FOLDER] [--stamps groups] [--folds 5] [--backbone efficientnet-lite0]
-    python benchmarks/backbones.py [DATA] [--stamps groups] --tuning [--test DATA] [--seeds 3] [--epochs N]
+    python benchmarks/backbones.py [DATA] [--stamps groups] --tuning [--whole] [--test DATA] [--seeds 3]
+                                                          [--epochs N]
 
 FOLDER holds one folder for each class. Without one, `--stamps` lays out those of Debian's package
 `tuxpaint-stamps-default`, photographs and drawings, cut out: `groups` takes eight of the uppermost folders,
@@ -11,9 +12,10 @@ On the same folds three models are trained and judged: `cnn` from scratch, a sup
 histograms of oriented gradients or pixels, and the models on the backbone, of which the best on validation is
 taken.
 
-With `--tuning`, for each seed a head is trained on the frozen features of the backbone, and all of it is
-fine-tuned as `pellucid train` does it; then the weights before, those after and the mean of both are asked
-about test examples drawn by chance. The seed decides which examples validate, and every draw of training.
+With `--tuning`, for each seed a head is trained on the frozen features of the backbone, which is fine-tuned
+as `pellucid train` does it, its last blocks alone where the images are few, or with `--whole` every layer;
+then the weights before, those after and the mean of both are asked about test examples drawn by chance. The
+seed decides which examples validate, and every draw of training.
 
 Takes: about 12 minutes for 560 images and 5 folds on two cores; fine-tuning 90 seconds a seed for 500 images
 """
@@ -34,11 +36,10 @@ from measuring import STAMPS, Among, command_line, heading, print_table, write_j
 from pellucid.arithmetic import accuracy, log_loss
 from pellucid.data import Dataset, prepare
 from pellucid.data import folds as divided
-from pellucid.networks import Network
 from pellucid.pipeline.comparing.compare import fitted_on_folds
 from pellucid.pipeline.learners import backbone_learners
 from pellucid.pipeline.learners.backbone_choice import chosen
-from pellucid.pipeline.learners.backbone_costs import tuning_recipe
+from pellucid.pipeline.learners.backbone_costs import tunes_last_blocks, tuning_recipe
 from pellucid.pipeline.learners.backbone_learners import train_head
 from pellucid.pipeline.learners.candidates import Features
 from pellucid.pipeline.learners.preparation import unvaried_model_of
@@ -86,7 +87,7 @@ def compared(data: str, given: argparse.Namespace) -> dict[str, Any]:
 Scores = tuple[float, float]
 
 
-def tuned(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Scores | float]:
+def tuned(dataset: Dataset, settings: Settings, tested: int, *, whole: bool) -> dict[str, Scores | float]:
     """Accuracy and log loss of the three networks on test examples; what validation kept; seconds."""
     material = dataset
     (choice,) = chosen(settings, material)
@@ -99,12 +100,14 @@ def tuned(dataset: Dataset, settings: Settings, tested: int) -> dict[str, Scores
         train_head(network, seen, prepared, settings)
         trained, last = copy.deepcopy(network), {}
 
-        def run(session: backbone_learners.Session[Network]) -> None:
+        def run(session: backbone_learners.Session[Any]) -> None:
             backbone_learners.to_the_end(session)
-            last.update(weights_of(session.network))
+            last.update(weights_of(trained))
 
         began = time.perf_counter()
-        kept, _ = backbone_learners.tuned(trained, prepared, tuning_recipe(settings, prepared), run)
+        is_upper = not whole and tunes_last_blocks(settings, choice, prepared)
+        recipe = tuning_recipe(settings, prepared, is_upper=is_upper)
+        kept, _ = backbone_learners.tuned(trained, prepared, recipe, run, is_upper=is_upper)
         found: dict[str, Scores | float] = {"kept": kept, "seconds": time.perf_counter() - began}
         for share in loop.SHARES:
             trained.load_state_dict(loop.mixed(weights_of(network), last, share))
@@ -120,7 +123,7 @@ def fine_tuning(data: str, given: argparse.Namespace) -> dict[str, Any]:
     rows, found = [], []
     for seed in range(given.seeds):
         settings = Settings(**own, seed=seed)
-        one = tuned(prepare(data, settings)[0], settings, given.tested)
+        one = tuned(prepare(data, settings)[0], settings, given.tested, whole=given.whole)
         found.append(one)
         rows.append([f"seed {seed}", *_cells(one), f"{one['kept']}", f"{one['seconds']:.0f} s"])
         print(rows[-1], flush=True)
@@ -137,7 +140,7 @@ def _cells(found: Mapping[str, Any]) -> list[str]:
 def main() -> None:
     own = {"backbone": "efficientnet-lite0", "threads": int, "folds": 5, "seeds": 3, "epochs": int}
     stamps = Among(("groups", "kinds"), "groups")
-    parser = command_line(__doc__, stamps=stamps, **own, tuning=False, test=str, tested=600)
+    parser = command_line(__doc__, stamps=stamps, **own, tuning=False, whole=False, test=str, tested=600)
     parser.add_argument("data", metavar="FOLDER", nargs="?")
     given = parser.parse_args()
     if given.data is None and not STAMPS.is_dir():

@@ -8,7 +8,7 @@ import pytest
 
 from pellucid.pipeline import learning
 from pellucid.pipeline.judging import effort
-from pellucid.pipeline.judging.effort import Effort, decide_effort, with_fitting_effort
+from pellucid.pipeline.judging.effort import Effort, decide_effort, epochs_of_few, with_fitting_effort
 from pellucid.pipeline.run.context import TimeBudget
 from pellucid.pipeline.train import train
 from pellucid.settings import Settings
@@ -42,6 +42,31 @@ def test_chance_keeps_a_lead_open():
     assert found.could_reach == pytest.approx(0.5 + 2 * np.sqrt(0.75 * 0.25 / 20))
     assert found.is_enough
     assert not decide_effort(16, short[:8], short[:8], 1.0, {"best": leader[:8]}).is_enough
+
+
+@pytest.mark.parametrize(
+    ("preset", "images", "batch", "epochs", "given"),
+    [
+        ("standard", 200, 16, 253, 85),  # 900 + 208 steps of 13 in an epoch
+        ("standard", 2_000, 64, 80, None),
+        ("best", 200, 16, 949, 320),
+        ("quick", 48, 16, 160, 158),
+    ],
+)
+def test_epochs_of_few_images(preset, images, batch, epochs, given):
+    recipe = SimpleNamespace(batch_size=batch, epochs=epochs)
+    assert epochs_of_few(recipe, -(-images // batch), Settings(preset=preset)) == given
+
+
+@pytest.mark.slow
+def test_few_images_beside_a_backbone_get_a_short_course_without_a_trial(beside_a_backbone, monkeypatch):
+    monkeypatch.setattr(effort, "_STEPS_OF_FEW", 0)
+    monkeypatch.setattr(effort, "decide_effort", None)
+    config, metrics, _ = beside_a_backbone("few")
+    assert config["effort"] == {"epochs": config["plan"]["recipe"]["epochs"], "is_enough": True}
+    assert config["plan"]["recipe"]["epochs"] < 160
+    (said,) = [each for each in metrics["notes"] if "was trained for" in each]
+    assert "of 160 epochs: with so few images the rest gains little, and there are models on" in said
 
 
 def decided(*, is_enough):

@@ -70,10 +70,14 @@ class Backbone(nn.Module):
     def train(self, mode: bool = True) -> "Backbone":
         """Switch dropout and the like; batch norm stays in evaluation mode."""
         super().train(mode)
-        for layer in self.layers.modules():
-            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-                layer.train(False)
+        keep_statistics(self)
         return self
+
+    @property
+    def stage_ends(self) -> list[int]:
+        """Numbers of the blocks, from 1, whose maps belong to the features, where the network has them."""
+        layers: Any = self.layers
+        return list(layers.stage_ends[-_STAGES:])
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
         """Features of the last stages, then of the end."""
@@ -84,6 +88,13 @@ class Backbone(nn.Module):
         end, maps = layers.forward_intermediates(images, indices=_STAGES)
         pooled = [each.mean((2, 3)) for each in maps]
         return torch.cat([*pooled, layers.forward_head(end, pre_logits=True)], dim=1)
+
+
+def keep_statistics(module: nn.Module) -> None:
+    """Put every batch norm into evaluation mode."""
+    for layer in module.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.train(False)
 
 
 def timm_network(name: str) -> nn.Module:

@@ -142,8 +142,14 @@ class VisionTransformer(nn.Module):
         self, images: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch features"]:
         """One row of features for each image."""
-        states = self.prefix(self.places(self.tokens(self.patches(images))))
-        for number in range(1, self.layers + 1):
-            states = getattr(self, f"layer{number}")(states)
-        features: Tensor = self.pool(self.norm(states))
+        features: Tensor = self.pool(self.norm(self.states_after(images, self.layers)))
         return features
+
+    def states_after(
+        self, images: Float[Tensor, "batch channels height width"], layers: int
+    ) -> Float[Tensor, "batch length size"]:
+        """States of the tokens of each image after so many layers."""
+        states: Tensor = self.prefix(self.places(self.tokens(self.patches(images))))
+        for number in range(1, layers + 1):
+            states = getattr(self, f"layer{number}")(states)
+        return states

@@ -17,7 +17,9 @@ from pellucid.pipeline.learners.evaluation_budget import Folds
 from pellucid.pipeline.learners.network import Planned, learner_on_part
 from pellucid.pipeline.learners.preparation import Plan, make_plan, session_of
 from pellucid.pipeline.run.context import RunContext
-from pellucid.settings import METRICS
+from pellucid.settings import METRICS, Settings
+from pellucid.training import Recipe
+from pellucid.training.recipe_defaults import PRESETS
 
 # Key of the journal: what the network's effort was decided by.
 EFFORT = "effort"
@@ -27,6 +29,9 @@ _SHORT = 1 / 8
 _SHORTER = 1 / 16
 # Seconds of a training, by counts, below which its whole course costs less than finding out.
 _WORTH = 20.0
+# Steps of few images, besides one for each, in the epochs of `standard`: more gains one or two points
+# (docs/backbones.md), and so few say nothing of the others.
+_STEPS_OF_FEW = 900
 # Standard errors of the difference that chance may be worth.
 _CHANCE = 2.0
 
@@ -76,13 +81,29 @@ def with_fitting_effort(
     """A network at step 0 with its whole course, or a short one where a model on a backbone is out of reach.
 
     It is tried on what judges the models on backbones: the first fold, or the validation split. Epochs and
-    scores alone decide, once. Nothing is tried under a time limit, which shortens the course itself, or with
-    epochs that were given.
+    scores alone decide, once. Few images get a shorter course without a trial. Nothing is tried under a time
+    limit, which shortens the course itself, or with epochs that were given.
     """
     settings, journal, stages = context.settings, context.journal, context.stages
     is_open = built and settings.epochs is None and not context.time.is_limited
     if not is_open or EFFORT in journal.content or network.seconds < _WORTH:
         return network
+    batches, fewer = network.session.batches, None
+    if batches.examples.takes == "images":
+        fewer = epochs_of_few(network.plan.recipe, batches.per_epoch, settings)
+    if fewer is not None:
+        own = dataclasses.replace(settings, epochs=fewer)
+        few = dataclasses.replace(network.plan, recipe=make_plan(own, network.prepared).recipe)
+        why = Sentence(
+            "{name} was trained for {count:,} of {whole:,} epochs: with so few images the rest gains little, "
+            "and there are models on a pretrained backbone; --backbone none trains it in full.",
+            few.name,
+            fewer,
+            network.plan.recipe.epochs,
+        )
+        with journal.together():
+            journal.save({EFFORT: {"epochs": fewer, "is_enough": True}})
+            return _shortened(network, few, why, context)
     rivals = [rival for each in built for rival in _judged(each, folds, context)]
     positions, dataset, plan = rivals[0].held_out.positions, folds.judging, network.plan
     if len(positions) == 0:
@@ -118,18 +139,33 @@ def with_fitting_effort(
         journal.save({EFFORT: effort._asdict()})
         if not effort.is_enough:
             return network
-        journal.save({"plan": short.to_json()})
-        context.leave_out(
-            Sentence(
-                "{name} was trained for {count:,} of {whole:,} epochs: on held-out examples {leader} is so "
-                "far ahead that the rest could hardly close the gap; --backbone none trains it in full.",
-                plan.name,
-                short.recipe.epochs,
-                whole,
-                effort.leader,
-            )
+        why = Sentence(
+            "{name} was trained for {count:,} of {whole:,} epochs: on held-out examples {leader} is so "
+            "far ahead that the rest could hardly close the gap; --backbone none trains it in full.",
+            plan.name,
+            short.recipe.epochs,
+            whole,
+            effort.leader,
         )
-    return dataclasses.replace(network, plan=short, session=session_of(short, network.prepared))
+        return _shortened(network, short, why, context)
+
+
+def epochs_of_few(recipe: Recipe, per_epoch: int, settings: Settings) -> int | None:
+    """Epochs beside a backbone where there are few images; `None` where its own are not more.
+
+    With the preset `standard` they make 900 steps and one for each image, with others in proportion.
+    """
+    images = recipe.batch_size * per_epoch
+    steps = (_STEPS_OF_FEW + images) * PRESETS[settings.preset].epochs / PRESETS["standard"].epochs
+    epochs = max(1, round(steps / per_epoch))
+    return epochs if epochs < recipe.epochs else None
+
+
+def _shortened(network: Planned, plan: Plan, why: Sentence, context: RunContext) -> Planned:
+    """The network with a shorter course, which the journal and the notes have."""
+    context.journal.save({"plan": plan.to_json()})
+    context.leave_out(why)
+    return dataclasses.replace(network, plan=plan, session=session_of(plan, network.prepared))
 
 
 def _judged(built: Built, folds: Folds, context: RunContext) -> Sequence[Candidate]:

@@ -15,6 +15,7 @@ from pellucid.data import Dataset
 from pellucid.data.raw_texts import Texts
 from pellucid.errors import UsageError
 from pellucid.language.sentence import Sentence, join
+from pellucid.networks.upper_part import row_length
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice, BackboneLimits
 from pellucid.pipeline.learners.evaluation_budget import (
     Folds,
@@ -41,8 +42,17 @@ _BATCH = 32  # examples
 _WORDS = "word-vectors"
 _PATCHES = "vision-transformer"
 
+# The last blocks of a backbone are trained on rows of numbers that those below gave once: twice as many
+# passes take about half the time, and come out better (docs/backbones.md).
+_TIMES_OF_LAST = 2
+_MOST_EPOCHS_OF_LAST = 40
+_RATE_OF_LAST = 2e-3
+_MOST_BYTES_OF_ROWS = 1 << 29
+
 _LIKE = "text-cnn"  # whose rule decides for a network of texts what is not decided here
 _COST_OF_STEP = 4  # passes that a step takes
+_COST_OF_STEP_OF_LAST = 0.75
+_COST_OF_LAST = 0.2  # passes that an answer of the last blocks takes
 
 
 def is_tuned(settings: Settings, choice: BackboneChoice) -> bool:
@@ -61,33 +71,56 @@ def is_tuned(settings: Settings, choice: BackboneChoice) -> bool:
     return is_wanted and is_worth_it and fits
 
 
-def passes_of_tuning(settings: Settings, prepared: Prepared, asked: int) -> int:
+def tunes_last_blocks(settings: Settings, choice: BackboneChoice, prepared: Prepared) -> bool:
+    """True where the last blocks alone are tuned.
+
+    The network has such a form, each image is shown several times, and the rows of all fit into memory.
+    """
+    shown, examples = _TIMES_OF_LAST * _PASSES[settings.preset], len(prepared.examples.train)
+    if settings.epochs is None and 2 * examples > shown:
+        return False
+    rows = 2 * examples + len(prepared.examples.validation)
+    return 0 < 4 * rows * row_length(choice.config) <= _MOST_BYTES_OF_ROWS
+
+
+def passes_of_tuning(settings: Settings, choice: BackboneChoice, prepared: Prepared, asked: int) -> int:
     """Passes of one example through the network that tuning costs at most.
 
     A step goes forward and back, which takes about four times as long as forward alone; validation is asked
     after every epoch and of each mixture; a network that learnt from mirrored images sees each twice. `asked`
-    counts the examples that the tuned network is asked about.
+    counts the examples that the tuned network is asked about. The last blocks alone take a part of that, and
+    one pass for each view of an image.
     """
-    recipe = tuning_recipe(settings, prepared)
-    trained = _COST_OF_STEP * recipe.total_steps * recipe.batch_size
-    views = 2 if recipe.augmentation.mirror else 1
-    return trained + (recipe.epochs + len(SHARES)) * len(prepared.examples.validation) + views * asked
+    is_upper = tunes_last_blocks(settings, choice, prepared)
+    recipe = tuning_recipe(settings, prepared, is_upper=is_upper)
+    seen, views = recipe.total_steps * recipe.batch_size, 2 if recipe.augmentation.mirror else 1
+    judged = (recipe.epochs + len(SHARES)) * len(prepared.examples.validation)
+    if not is_upper:
+        return _COST_OF_STEP * seen + judged + views * asked
+    rows = views * len(prepared.examples.train) + len(prepared.examples.validation)
+    return round(_COST_OF_STEP_OF_LAST * seen + rows + _COST_OF_LAST * judged + views * asked)
 
 
-def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
+def tuning_recipe(settings: Settings, prepared: Prepared, *, is_upper: bool = False) -> Recipe:
     """The numbers of tuning: what the user set is kept, the rest is by rule.
 
     The rule: so many epochs that about 3,000 examples are shown (12,000 with the preset `best`), a part of
     one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
     below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
+
+    `is_upper`: of the last blocks, twice as many examples at 0.002 everywhere, in at most 40 epochs; an image
+    that may be mirrored is two examples.
     """
     examples = len(prepared.examples.train)
     named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
     chosen, _ = make_recipe(dataclasses.replace(settings, parts=None), named)
+    passes, most, rate = _PASSES[settings.preset], _MOST_EPOCHS, _LEARNING_RATE
+    if is_upper:
+        passes, most, rate = _TIMES_OF_LAST * passes, _MOST_EPOCHS_OF_LAST, _RATE_OF_LAST
+        examples *= 2 if chosen.augmentation.mirror else 1
     batch_size = settings.batch_size or min(_BATCH, max(1, examples))
     per_epoch = batches_per_epoch(examples, batch_size)
-    passes = _PASSES[settings.preset]
-    epochs = settings.epochs or max(1, min(_MOST_EPOCHS, round(passes / examples)))
+    epochs = settings.epochs or max(1, min(most, round(passes / examples)))
     steps = epochs * per_epoch
     if settings.epochs is None:
         steps = min(steps, -(-passes // batch_size))
@@ -98,7 +131,7 @@ def tuning_recipe(settings: Settings, prepared: Prepared) -> Recipe:
         epochs=epochs,
         total_steps=max(1, steps),
         batch_size=batch_size,
-        learning_rate=settings.learning_rate or (_LEARNING_RATE if is_adaptive else chosen.learning_rate),
+        learning_rate=settings.learning_rate or (rate if is_adaptive else chosen.learning_rate),
         weight_decay=_WEIGHT_DECAY if settings.weight_decay is None else settings.weight_decay,
         metric="log-loss" if prepared.examples.classes else chosen.metric,
         precision="fp32" if settings.precision == "auto" else chosen.precision,
@@ -260,7 +293,7 @@ def measured(
     tuning = 0
     if is_tuned(settings, choice):
         asked = validation + most_detector_examples(train, validation) + test + outliers
-        tuning = passes_of_tuning(settings, prepared, asked)
+        tuning = passes_of_tuning(settings, choice, prepared, asked)
     cost = BackboneCost(
         example=example,
         learning=SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings(most)),

@@ -11,19 +11,23 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float32
+from torch import Tensor
 
 from pellucid.bundle.network_answers import answer_in_batches
 from pellucid.classical.by_target import FITS
 from pellucid.data import Dataset
+from pellucid.data.images.augmentation import Augmentation
 from pellucid.data.wording import count_of
 from pellucid.language.sentence import Sentence, join
 from pellucid.networks import HeadAlone, Network, describe
+from pellucid.networks.upper_part import UpperPart
 from pellucid.pipeline.learners.backbone_choice import BackboneChoice, chosen
 from pellucid.pipeline.learners.backbone_costs import (
     SECONDS_A_VALUE,
     is_tuned,
     measured,
     passes_of_tuning,
+    tunes_last_blocks,
     tuning_recipe,
 )
 from pellucid.pipeline.learners.candidates import (
@@ -208,7 +212,7 @@ _KEPT_BLINDLY = "the mean of the weights before and after is kept"
 
 
 def to_the_end(
-    session: Session[Network],
+    session: Session[Any],
     observers: Sequence[Observer] = (),
     follow: Callable[[int, Recipe], Recipe] | None = None,
 ) -> None:
@@ -227,7 +231,7 @@ class TuningLearner:
     """
 
     frozen: FrozenLearner  # trains that head
-    run: Callable[[Session[Network]], object] = to_the_end  # takes a session to its end, watched or not
+    run: Callable[[Session[Any]], object] = to_the_end  # takes a session to its end, watched or not
     # what came of `frozen` on the same material; None where it is still to be trained
     built: Built | None = None
 
@@ -239,32 +243,37 @@ class TuningLearner:
     def cost(self, material: Dataset) -> float:
         """By the layers and the examples that pass them."""
         choice = self.frozen.choice
-        passes = passes_of_tuning(self.frozen.settings, choice.prepared(material), asked=0)
+        passes = passes_of_tuning(self.frozen.settings, choice, choice.prepared(material), asked=0)
         return 2 * sum(row.multiply_adds for row in describe(choice.config)) * passes / _FLOPS
 
     def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
-        """Train every layer further: the tuned network, or nothing where it is not tried or did not pay."""
+        """Train its layers further: the tuned network, or nothing where it is not tried or did not pay."""
         learner = dataclasses.replace(self, frozen=self.frozen.within(time, material))
         found = learner.tuned(material)
         return found.candidates[-1:] if found.is_tuned else []
 
     def tuned(self, material: Dataset) -> Built:
-        """Train every layer of a copy of the network further, where that is wanted and fits into a limit.
+        """Train layers of a copy of the network further, where that is wanted and fits into a limit.
 
-        The tuned network comes last where it paid.
+        The last blocks alone where they can be trained by themselves, else all. The tuned network comes last
+        where it paid.
         """
         built = self.frozen.built(material) if self.built is None else self.built
         if not is_tuned(self.frozen.settings, built.choice):
             return built
         before, prepared = built.candidates[-1], built.prepared
-        name, recipe = before.name + SUFFIX, tuning_recipe(self.frozen.settings, prepared)
+        is_upper = tunes_last_blocks(self.frozen.settings, built.choice, prepared)
+        name, recipe = before.name + SUFFIX, tuning_recipe(self.frozen.settings, prepared, is_upper=is_upper)
         with self.frozen.stages.stage(Sentence("fine-tuning {name}", before.name), spinner=False) as stage:
             network = copy.deepcopy(built.network)
-            share, records = tuned(network, prepared, recipe, self.run)
+            share, records = tuned(network, prepared, recipe, self.run, is_upper=is_upper)
             kept = _KEPT[share] if len(material.validation) else _KEPT_BLINDLY
-            stage.words = Sentence(
-                "fine-tuned {name} ({epochs}); {kept}", before.name, count_of(recipe.epochs, "epoch"), kept
-            )
+            epochs = count_of(recipe.epochs, "epoch")
+            stage.words = Sentence("fine-tuned {name} ({epochs}); {kept}", before.name, epochs, kept)
+            if is_upper:
+                stage.words = Sentence(
+                    "fine-tuned the last blocks of {name} ({epochs}); {kept}", before.name, epochs, kept
+                )
             built = dataclasses.replace(built, history=[{**record, "model": name} for record in records])
             if not share:
                 return built
@@ -283,17 +292,58 @@ class TuningLearner:
 
 
 def tuned(
-    network: Network, prepared: Prepared, recipe: Recipe, run: Callable[[Session[Network]], object]
+    network: Network,
+    prepared: Prepared,
+    recipe: Recipe,
+    run: Callable[[Session[Any]], object],
+    *,
+    is_upper: bool = False,
 ) -> tuple[float, Sequence[Record]]:
-    """Train every layer of a network further, in place, and keep what is best on validation.
+    """Train a network further, in place, and keep what is best on validation: every layer, or the upper part.
 
     The share of the change that was kept, 0 where tuning did not pay; and one record for each epoch.
     """
-    before = weights_of(network)
     examples = prepared.examples
-    session = Session.of(network, examples, recipe, shares_of_rate(network, UPPERMOST[examples.takes]))
+    if not is_upper:
+        shares = shares_of_rate(network, UPPERMOST[examples.takes])
+        return _tuned(Session.of(network, examples, recipe, shares), run)
+    upper = UpperPart(network)
+    rows = _rows_below(upper, network, prepared, recipe)
+    return _tuned(Session.of(upper, rows, dataclasses.replace(recipe, augmentation=Augmentation())), run)
+
+
+def _tuned(session: Session[Any], run: Callable[[Session[Any]], object]) -> tuple[float, Sequence[Record]]:
+    before, examples, recipe = weights_of(session.network), session.batches.examples, session.batches.recipe
     run(session)
-    return keep_best_mixture(network, before, examples, recipe), session.state.history
+    return keep_best_mixture(session.network, before, examples, recipe), session.state.history
+
+
+def _rows_below(upper: UpperPart, network: Network, prepared: Prepared, recipe: Recipe) -> Examples:
+    """What the layers below an upper part give of the training and validation images, mirrored ones too."""
+    whole = prepared.examples
+    views = [(whole.train, False), (whole.validation, False)]
+    if recipe.augmentation.mirror:
+        views.insert(0, (whole.train, True))
+    assert isinstance(whole.inputs, np.ndarray)  # images
+
+    def below(is_mirrored: bool, batch: Tensor) -> Tensor:
+        return upper.below(network, batch.flip(3) if is_mirrored else batch)
+
+    with pinned(recipe.threads):
+        parts = [
+            answer_in_batches(network, whole.inputs[places], partial(below, is_mirrored))
+            for places, is_mirrored in views
+        ]
+    rows = np.concatenate(parts)
+    positions, count = np.concatenate([places for places, _ in views]), len(rows) - len(whole.validation)
+    return dataclasses.replace(
+        whole,
+        inputs=rows,
+        labels=whole.labels[positions],
+        train=np.arange(count),
+        validation=np.arange(count, len(rows)),
+        weights=None if whole.weights is None else whole.weights[positions],
+    )
 
 
 @dataclass(frozen=True)
