@@ -247,14 +247,20 @@ def _outputs(
 MEAN = 0.5
 # Values of alpha that are compared.
 SHARES = (0.0, MEAN, 1.0)
+ENDS = (0.0, 1.0)
 
 
 def keep_best_mixture(
-    network: Network, before: Mapping[str, Tensor], examples: Examples, recipe: Recipe
+    network: Network | HeadAlone,
+    before: Mapping[str, Tensor],
+    examples: Examples,
+    recipe: Recipe,
+    shares: Sequence[float] = SHARES,
+    usual: float = MEAN,
 ) -> float:
-    """Give the network the share in `SHARES` of its change that scores best on validation; return the share.
+    """Give the network the share of its change that scores best on validation; return the share.
 
-    Equal scores go to the smaller share. Without validation examples it is the mean of both.
+    Equal scores go to the smaller share. Without validation examples it is the `usual` one.
     """
     after = weights_of(network)
     validate = validator(network, examples, recipe.device)
@@ -264,7 +270,7 @@ def keep_best_mixture(
         return selection_score(validate(), recipe.metric)
 
     with pinned(recipe.threads):
-        best = max(SHARES, key=score) if len(examples.validation) else MEAN
+        best = max(shares, key=score) if len(examples.validation) else usual
         network.load_state_dict(mixed(before, after, best))
     return best
 

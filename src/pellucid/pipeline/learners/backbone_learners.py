@@ -45,7 +45,7 @@ from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from pellucid.training import Examples, Observer, Recipe, Session, Surroundings, choose_recipe
 from pellucid.training.hardware import choose_device, choose_threads, keep_freed_memory, pinned
-from pellucid.training.loop import keep_best_mixture
+from pellucid.training.loop import ENDS, keep_best_mixture
 from pellucid.training.optimisers import UPPERMOST, shares_of_rate
 from pellucid.training.state import Record, weights_of
 
@@ -208,7 +208,10 @@ _KEPT = {
     1.0: "its new weights are best on validation",
 }
 
-_KEPT_BLINDLY = "the mean of the weights before and after is kept"
+_KEPT_BLINDLY = {
+    0.5: "the mean of the weights before and after is kept",
+    1.0: "its new weights are kept",
+}
 
 
 def to_the_end(
@@ -224,10 +227,11 @@ def to_the_end(
 class TuningLearner:
     """A backbone tuned further, from the head that was trained on its frozen features.
 
-    The lower a layer, the slower it changes (`training/optimisers.py`). The rates run their whole course,
-    since a network gets worse while they are large and better when they fall. Then the weights before, those
-    after and the mean of both are compared on validation by the log loss, which every example moves, and not
-    by accuracy, which few do (of numbers by the root mean squared error); the best are kept.
+    All layers, where the lower a layer, the slower it changes (`training/optimisers.py`), or the last blocks
+    alone. The rates run their whole course, since a network gets worse while they are large and better when
+    they fall. Then the weights before, those after and, where all layers were tuned, the mean of both are
+    compared on validation by the log loss, which every example moves, and not by accuracy, which few do (of
+    numbers by the root mean squared error); the best are kept.
     """
 
     frozen: FrozenLearner  # trains that head
@@ -267,7 +271,7 @@ class TuningLearner:
         with self.frozen.stages.stage(Sentence("fine-tuning {name}", before.name), spinner=False) as stage:
             network = copy.deepcopy(built.network)
             share, records = tuned(network, prepared, recipe, self.run, is_upper=is_upper)
-            kept = _KEPT[share] if len(material.validation) else _KEPT_BLINDLY
+            kept = _KEPT[share] if len(material.validation) else _KEPT_BLINDLY[share]
             epochs = count_of(recipe.epochs, "epoch")
             stage.words = Sentence("fine-tuned {name} ({epochs}); {kept}", before.name, epochs, kept)
             if is_upper:
@@ -306,16 +310,16 @@ def tuned(
     examples = prepared.examples
     if not is_upper:
         shares = shares_of_rate(network, UPPERMOST[examples.takes])
-        return _tuned(Session.of(network, examples, recipe, shares), run)
+        session, before = Session.of(network, examples, recipe, shares), weights_of(network)
+        run(session)
+        return keep_best_mixture(network, before, examples, recipe), session.state.history
     upper = UpperPart(network)
     rows = _rows_below(upper, network, prepared, recipe)
-    return _tuned(Session.of(upper, rows, dataclasses.replace(recipe, augmentation=Augmentation())), run)
-
-
-def _tuned(session: Session[Any], run: Callable[[Session[Any]], object]) -> tuple[float, Sequence[Record]]:
-    before, examples, recipe = weights_of(session.network), session.batches.examples, session.batches.recipe
-    run(session)
-    return keep_best_mixture(session.network, before, examples, recipe), session.state.history
+    recipe = dataclasses.replace(recipe, augmentation=Augmentation())
+    last, before = Session.of(upper, rows, recipe), weights_of(upper)
+    run(last)
+    # At so large a rate the weights move too far for their mean with those before to be a good network.
+    return keep_best_mixture(upper, before, rows, recipe, ENDS, 1.0), last.state.history
 
 
 def _rows_below(upper: UpperPart, network: Network, prepared: Prepared, recipe: Recipe) -> Examples:
