@@ -65,11 +65,9 @@ def test_its_training_changes_the_last_blocks_and_the_head_and_nothing_else(netw
     assert recipe.augmentation.mirror
     assert recipe.total_steps == 2 * 2  # of 36 rows in batches of 18
     before = {name: each.clone() for name, each in network.state_dict().items()}
-    seen = []
-    share, history = tuned(
-        network, prepared, recipe, lambda session: seen.append(to_the_end(session)), is_upper=True
-    )
-    assert (len(seen), len(history)) == (1, 2)
+    share, history = tuned(network, prepared, recipe, to_the_end, is_upper=True)
+    assert len(history) == 2
+    assert share in (0.0, 1.0)  # no mean of the weights
     learns = {name for name, _ in UpperPart(network).named_parameters()}
     changed = {name for name, each in network.state_dict().items() if not torch.equal(each, before[name])}
     assert all(name.startswith(("head.", "body.")) for name in changed)
