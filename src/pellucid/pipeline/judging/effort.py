@@ -29,8 +29,8 @@ _SHORT = 1 / 8
 _SHORTER = 1 / 16
 # Seconds of a training, by counts, below which its whole course costs less than finding out.
 _WORTH = 20.0
-# Steps of few images, besides one for each, in the epochs of `standard`: two to three times as many gained up to
-# four points (docs/benchmarks.md, "Few photographs"), and of a trial, shorter still, nothing would follow.
+# Steps of few images, besides one for each, in the epochs of `standard`: two to three times as many gained
+# up to four points (docs/benchmarks.md, "Few photographs"), and nothing would follow from a shorter trial.
 _STEPS_OF_FEW = 900
 # Standard errors of the difference that chance may be worth.
 _CHANCE = 2.0
@@ -95,8 +95,8 @@ def with_fitting_effort(
         own = dataclasses.replace(settings, epochs=fewer)
         few = dataclasses.replace(network.plan, recipe=make_plan(own, network.prepared).recipe)
         why = Sentence(
-            "{name} was trained for {count:,} of {whole:,} epochs, since there are few images, and models on a "
-            "pretrained backbone beside it; --backbone none trains it in full.",
+            "{name} was trained for {count:,} of {whole:,} epochs, since there are few images, and models on "
+            "a pretrained backbone beside it; --backbone none trains it in full.",
             few.name,
             fewer,
             network.plan.recipe.epochs,
