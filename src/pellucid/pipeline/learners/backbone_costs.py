@@ -46,6 +46,9 @@ _PATCHES = "vision-transformer"
 # passes take about half the time, and come out better (docs/backbones.md).
 _TIMES_OF_LAST = 2
 _MOST_EPOCHS_OF_LAST = 40
+_RATE_OF_LAST = (
+    7e-4  # above it the training loss rises before it falls (docs/benchmarks.md, "Few photographs")
+)
 _MOST_BYTES_OF_ROWS = 1 << 29
 
 _LIKE = "text-cnn"  # whose rule decides for a network of texts what is not decided here
@@ -107,15 +110,15 @@ def tuning_recipe(settings: Settings, prepared: Prepared, *, is_upper: bool = Fa
     one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
     below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
 
-    `is_upper`: of the last blocks, twice as many examples at 0.001 everywhere, in at most 40 epochs; an image
+    `is_upper`: of the last blocks, twice as many examples at 0.0007 everywhere, in at most 40 epochs; an image
     that may be mirrored is two examples.
     """
     examples = len(prepared.examples.train)
     named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
     chosen, _ = make_recipe(dataclasses.replace(settings, parts=None), named)
-    passes, most = _PASSES[settings.preset], _MOST_EPOCHS
+    passes, most, rate = _PASSES[settings.preset], _MOST_EPOCHS, _LEARNING_RATE
     if is_upper:
-        passes, most = _TIMES_OF_LAST * passes, _MOST_EPOCHS_OF_LAST
+        passes, most, rate = _TIMES_OF_LAST * passes, _MOST_EPOCHS_OF_LAST, _RATE_OF_LAST
         examples *= 2 if chosen.augmentation.mirror else 1
     batch_size = settings.batch_size or min(_BATCH, max(1, examples))
     per_epoch = batches_per_epoch(examples, batch_size)
@@ -130,7 +133,7 @@ def tuning_recipe(settings: Settings, prepared: Prepared, *, is_upper: bool = Fa
         epochs=epochs,
         total_steps=max(1, steps),
         batch_size=batch_size,
-        learning_rate=settings.learning_rate or (_LEARNING_RATE if is_adaptive else chosen.learning_rate),
+        learning_rate=settings.learning_rate or (rate if is_adaptive else chosen.learning_rate),
         weight_decay=_WEIGHT_DECAY if settings.weight_decay is None else settings.weight_decay,
         metric="log-loss" if prepared.examples.classes else chosen.metric,
         precision="fp32" if settings.precision == "auto" else chosen.precision,

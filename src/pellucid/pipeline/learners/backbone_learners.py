@@ -313,12 +313,12 @@ def tuned(
         session, before = Session.of(network, examples, recipe, shares), weights_of(network)
         run(session)
         return keep_best_mixture(network, before, examples, recipe), session.state.history
-    upper = UpperPart(network)
+    upper = UpperPart(network.to(recipe.device))
     rows = _rows_below(upper, network, prepared, recipe)
     recipe = dataclasses.replace(recipe, augmentation=Augmentation())
     last, before = Session.of(upper, rows, recipe), weights_of(upper)
     run(last)
-    # At so large a rate the weights move too far for their mean with those before to be a good network.
+    # The weights move too far for their mean with those before to be a good network.
     return keep_best_mixture(upper, before, rows, recipe, ENDS, 1.0), last.state.history
 
 
