@@ -108,8 +108,8 @@ def tuning_recipe(settings: Settings, prepared: Prepared, *, is_upper: bool = Fa
     one where there are more, at most 20; batches of 32; AdamW at 0.001 for the head and less for what lies
     below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
 
-    `is_upper`: of the last blocks, twice as many examples at 0.0007 everywhere, in at most 40 epochs; an image
-    that may be mirrored is two examples.
+    `is_upper`: of the last blocks, twice as many examples at 0.0007 everywhere, in at most 40 epochs; an
+    image that may be mirrored is two examples.
     """
     examples = len(prepared.examples.train)
     named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
