@@ -66,7 +66,7 @@ def test_few_images_beside_a_backbone_get_a_short_course_without_a_trial(beside_
     assert config["effort"] == {"epochs": config["plan"]["recipe"]["epochs"], "is_enough": True}
     assert config["plan"]["recipe"]["epochs"] < 160
     (said,) = [each for each in metrics["notes"] if "was trained for" in each]
-    assert "of 160 epochs, since there are few images, and models on a pretrained backbone" in said
+    assert "of 160 epochs, because the images are few and models on a pretrained backbone are" in said
 
 
 def decided(*, is_enough):
