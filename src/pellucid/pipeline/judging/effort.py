@@ -95,8 +95,8 @@ def with_fitting_effort(
         own = dataclasses.replace(settings, epochs=fewer)
         few = dataclasses.replace(network.plan, recipe=make_plan(own, network.prepared).recipe)
         why = Sentence(
-            "{name} was trained for {count:,} of {whole:,} epochs, because the images are few and models on a "
-            "pretrained backbone are trained too; --backbone none trains it in full.",
+            "{name} was trained for {count:,} of {whole:,} epochs, because the images are few and models on "
+            "a pretrained backbone are trained too; --backbone none trains it in full.",
             few.name,
             fewer,
             network.plan.recipe.epochs,
