@@ -88,7 +88,12 @@ def build(name: str, data: Data) -> tuple[Callable[[slice], float], int]:
 def _kind_of(data: Data) -> dict[str, object]:
     if data.network:
         return {"takes": "texts", "model": data.network}
-    return {"takes": "images", "shortest_side": min(data.inputs.shape[1:3]), "mirror_keeps_class": True}
+    return {
+        "takes": "images",
+        "model": "cnn",
+        "shortest_side": min(data.inputs.shape[1:3]),
+        "mirror_keeps_class": True,
+    }
 
 
 def _tokens(data: Data) -> Tokens:
