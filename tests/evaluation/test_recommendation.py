@@ -284,6 +284,17 @@ def test_a_lead_on_few_examples_counts_less_than_one_on_many():
     assert recommend(labelled(labels), said).name == "svm"
 
 
+def test_a_model_is_compared_with_the_best_that_were_asked_about_more():
+    """`tuned` gains a tenth on `head` everywhere; both differ from `svm` now more, now less."""
+    labels, many = np.arange(300) % 2, np.arange(300) // 2 % 2
+    svm, head = np.where(many, 1.8, 0.6), np.where(np.arange(300) // 4 % 2, 0.65, 0.55)
+    said = {"svm": sure_of(labels, svm), "head": sure_of(labels, head), "tuned": sure_of(labels, 0.9 * head)}
+    said["head"][240:], said["tuned"][30:] = np.nan, np.nan
+    found = recommend(labelled(labels), said, noun="held-out example")
+    assert (found.name, found.rival) == ("tuned", "head")
+    assert found.reason.startswith("tuned is the best on 30 of 300 held-out examples, with log loss 0.537;")
+
+
 def test_easy_examples_alone_make_no_model_the_best():
     """`cnn` was asked about the 40 easiest alone, and is worse there than `svm`."""
     labels = np.arange(200) % 2

@@ -22,7 +22,9 @@ from pellucid.pipeline.run.stages import Stages
 from pellucid.settings import Settings
 from tiny_backbone import NAME, tiny_weights
 
-COST = BackboneCost(example=0.01, learning=0.002, held_out=300, tuning=5_000, most=2_000, least=40)
+COST = BackboneCost(
+    example=0.01, learning=0.002, held_out=300, tuning=5_000, shortest=1_000, most=2_000, least=40
+)
 
 
 @pytest.fixture
@@ -59,7 +61,16 @@ def test_what_is_granted_takes_no_longer_than_the_time():
 def test_training_examples_come_before_fine_tuning():
     assert COST.within(40.0).train == 2_000
     assert not COST.within(40.0).is_tuned
-    assert not COST._replace(tuning=0).within(1_000.0).is_tuned
+    assert not COST._replace(tuning=0, shortest=0).within(1_000.0).is_tuned
+
+
+def test_fine_tuning_is_shorter_where_not_all_of_it_fits():
+    before, a_pass = COST.needed(2_000), COST.example / 0.88
+    shares = [COST.within(before + passes * a_pass + 1e-6).share for passes in (1_000, 3_000, 5_000, 9_000)]
+    assert shares == pytest.approx([0.2, 0.6, 1.0, 1.0], abs=1e-3)
+    assert not COST.within(before + 999 * a_pass).is_tuned
+    # Epochs that were given are not cut.
+    assert not COST._replace(shortest=5_000).within(before + 4_999 * a_pass).is_tuned
 
 
 def test_too_little_time_grants_nothing():

@@ -411,23 +411,23 @@ def paired_means(terms: Terms, name: str, best: str) -> tuple[float, float]:
 def estimated(terms: Terms, sign: int) -> dict[str, float]:
     r"""Expected mean of every model on all examples; `sign` is 1 where more is better, else -1.
 
-    A model that was asked about fewer examples has a mean difference $\bar d$ from the best one asked about
-    most. It counts as $\bar d \, \tau^2 / (\tau^2 + s^2)$, with $s$ its standard error and $\tau$ a share of
-    the loss.
+    A model that was asked about fewer examples has a mean difference $\bar d$ from the best of those asked
+    about more. It counts as $\bar d \, \tau^2 / (\tau^2 + s^2)$, with $s$ its standard error and $\tau$ a share
+    of the loss. A tuned network is so compared with its frozen features, where the noise is small.
 
     Source: James and Stein 1961, "Estimation with Quadratic Loss", with a variance known beforehand.
     """
-    reference = _best_of_most_asked(terms, lambda name: sign * float(np.nanmean(terms[name])))
-    whole = float(np.nanmean(terms[reference]))
-    variance = (_SPREAD * (whole if sign < 0 else 1 - whole)) ** 2
-    found = {}
-    for name, values in terms.items():
-        if np.isnan(values).sum() == np.isnan(terms[reference]).sum():
-            found[name] = float(np.nanmean(values))
-        else:
+    asked = {name: int((~np.isnan(values)).sum()) for name, values in terms.items()}
+    most = max(asked.values())
+    found = {name: float(np.nanmean(terms[name])) for name in terms if asked[name] == most}
+    for count in sorted({*asked.values()} - {most}, reverse=True):
+        reference = max(found, key=lambda name: sign * found[name])
+        whole = found[reference]
+        variance = (_SPREAD * (whole if sign < 0 else 1 - whole)) ** 2
+        for name in (each for each in terms if asked[each] == count):
             both = both_asked(terms, name, reference)
-            differences = values[both] - terms[reference][both]
+            differences = terms[name][both] - terms[reference][both]
             noise = float(differences.var()) / len(differences)
             kept = variance / (variance + noise) if variance + noise > 0 else 1.0
             found[name] = whole + kept * float(differences.mean())
-    return found
+    return {name: found[name] for name in terms}

@@ -55,6 +55,7 @@ class BackboneLimits(NamedTuple):
     is_tuned: bool  # whether fine-tuning fits too
     seconds_before: float  # expected until the models on its frozen features are trained
     seconds_after: float  # expected for fine-tuning and for everything that it is asked afterwards
+    share: float = 1.0  # of the steps of fine-tuning
 
 
 @dataclass(frozen=True, eq=False)

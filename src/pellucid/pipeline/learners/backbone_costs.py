@@ -53,6 +53,7 @@ _LIKE = "text-cnn"  # whose rule decides for a network of texts what is not deci
 _COST_OF_STEP = 4  # passes that a step takes
 _COST_OF_STEP_OF_LAST = 0.75
 _COST_OF_LAST = 0.2  # passes that an answer of the last blocks takes
+_LEAST_SHARE = 0.2  # of the steps, below which fine-tuning is left out
 
 
 def is_tuned(settings: Settings, choice: BackboneChoice) -> bool:
@@ -83,16 +84,23 @@ def tunes_last_blocks(settings: Settings, choice: BackboneChoice, prepared: Prep
     return 0 < 4 * rows * row_length(choice.config) <= _MOST_BYTES_OF_ROWS
 
 
-def passes_of_tuning(settings: Settings, choice: BackboneChoice, prepared: Prepared, asked: int) -> int:
+def share_of_tuning(choice: BackboneChoice) -> float:
+    """Share of the usual steps of tuning that a time limit leaves, in (0, 1]."""
+    return 1.0 if choice.limits is None else choice.limits.share
+
+
+def passes_of_tuning(
+    settings: Settings, choice: BackboneChoice, prepared: Prepared, asked: int, share: float = 1.0
+) -> int:
     """Passes of one example through the network that tuning costs at most.
 
     A step goes forward and back, which takes about four times as long as forward alone; validation is asked
     after every epoch and of each mixture; a network that learnt from mirrored images sees each twice. `asked`
-    counts the examples that the tuned network is asked about. The last blocks alone take a part of that, and
-    one pass for each view of an image.
+    counts the examples that the tuned network is asked about, and `share` is that of the usual steps. The
+    last blocks alone take a part of that, and one pass for each view of an image.
     """
     is_upper = tunes_last_blocks(settings, choice, prepared)
-    recipe = tuning_recipe(settings, prepared, is_upper=is_upper)
+    recipe = tuning_recipe(settings, prepared, is_upper=is_upper, share=share)
     seen, views = recipe.total_steps * recipe.batch_size, 2 if recipe.augmentation.mirror else 1
     judged = (recipe.epochs + len(SHARES)) * len(prepared.examples.validation)
     if not is_upper:
@@ -101,7 +109,9 @@ def passes_of_tuning(settings: Settings, choice: BackboneChoice, prepared: Prepa
     return round(_COST_OF_STEP_OF_LAST * seen + rows + _COST_OF_LAST * judged + views * asked)
 
 
-def tuning_recipe(settings: Settings, prepared: Prepared, *, is_upper: bool = False) -> Recipe:
+def tuning_recipe(
+    settings: Settings, prepared: Prepared, *, is_upper: bool = False, share: float = 1.0
+) -> Recipe:
     """The numbers of tuning: what the user set is kept, the rest is by rule.
 
     The rule: so many epochs that about 3,000 examples are shown (12,000 with the preset `best`), a part of
@@ -109,7 +119,8 @@ def tuning_recipe(settings: Settings, prepared: Prepared, *, is_upper: bool = Fa
     below, once up and down; fp32, since narrow convolutions gain nothing by bf16.
 
     `is_upper`: of the last blocks, twice as many examples at 0.0007 everywhere, in at most 40 epochs; an
-    image that may be mirrored is two examples.
+    image that may be mirrored is two examples. Of a `share` below 1 the course is as much shorter, unless
+    epochs are given.
     """
     examples = len(prepared.examples.train)
     named = dataclasses.replace(prepared, name=_LIKE) if prepared.encoder is not None else prepared
@@ -120,10 +131,10 @@ def tuning_recipe(settings: Settings, prepared: Prepared, *, is_upper: bool = Fa
         examples *= 2 if chosen.augmentation.mirror else 1
     batch_size = settings.batch_size or min(_BATCH, max(1, examples))
     per_epoch = batches_per_epoch(examples, batch_size)
-    epochs = settings.epochs or max(1, min(most, round(passes / examples)))
+    epochs = settings.epochs or max(1, round(share * min(most, passes / examples)))
     steps = epochs * per_epoch
     if settings.epochs is None:
-        steps = min(steps, -(-passes // batch_size))
+        steps = min(steps, math.ceil(share * passes / batch_size))
     is_adaptive = settings.optimizer in (None, "adam", "adamw")
     family = "backbone" if prepared.encoder is None else "sentence-encoder"
     return dataclasses.replace(
@@ -167,7 +178,10 @@ class BackboneCost(NamedTuple):
     example: float  # seconds for the features of one example
     learning: float  # seconds that the models on them take for one training example
     held_out: int  # examples for validation and test, whose features are computed in any case
-    tuning: int  # passes of fine-tuning and of what the tuned network is asked about; 0 where it is not tried
+    # passes of fine-tuning and of what the tuned network is asked about: of its whole course, 0 where it is
+    # not tried; and of the shortest that is worth it
+    tuning: int
+    shortest: int
     most: int  # training examples that there are for it
     least: int  # training examples below which it is not worth its time
 
@@ -179,15 +193,19 @@ class BackboneCost(NamedTuple):
     def within(self, seconds: float) -> BackboneLimits | None:
         """Decide how much fits into a time; `None` where it is not worth it.
 
-        Training examples come before fine-tuning, which is tried where it fits as well.
+        Training examples come before fine-tuning, which gets a shorter course where not all of it fits.
         """
         room = (seconds - self.needed(0)) * _MARGIN
         examples = min(self.most, round(max(0.0, room) / (self.example + self.learning)))
         if examples < self.least:
             return None
-        before, tuning = self.needed(examples), self.tuning * self.example / _MARGIN
-        is_tuned = 0 < tuning <= seconds - before
-        return BackboneLimits(examples, is_tuned, round(before, 1), round(tuning if is_tuned else 0.0, 1))
+        before, a_pass = self.needed(examples), self.example / _MARGIN
+        passes = min(self.tuning, (seconds - before) / a_pass)
+        if self.tuning == 0 or passes < self.shortest:
+            return BackboneLimits(examples, False, round(before, 1), 0.0)
+        above = (passes - self.shortest) / max(1, self.tuning - self.shortest)
+        share = 1.0 if passes == self.tuning else _LEAST_SHARE + (1 - _LEAST_SHARE) * above
+        return BackboneLimits(examples, True, round(before, 1), round(passes * a_pass, 1), round(share, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,6 +257,8 @@ class Measured:
             )
         if self.cost.tuning and not limits.is_tuned:
             lacks.append("fine-tuning is left out")
+        elif limits.share < 1.0:
+            lacks.append(Sentence("fine-tuning has {share:.0f} % of its usual steps", 100 * limits.share))
         reason = self.choice.reason
         if lacks:
             reason = Sentence(
@@ -290,15 +310,19 @@ def measured(
             example = _seconds_of_one(
                 lambda some: model.transform(material.inputs[some]), positions, vary=material.takes == "texts"
             )
-    tuning = 0
+    tuning, shortest = 0, 0
     if is_tuned(settings, choice):
         asked = validation + most_detector_examples(train, validation) + test + outliers
-        tuning = passes_of_tuning(settings, choice, prepared, asked)
+        tuning, shortest = (
+            passes_of_tuning(settings, choice, prepared, asked, share) for share in (1.0, _LEAST_SHARE)
+        )
+    trainings = 1 if folds is None else folds.trainings(1)
     cost = BackboneCost(
         example=example,
         learning=SECONDS_A_VALUE * features * (1 if folds is None else folds.trainings(most)),
         held_out=validation + test,
-        tuning=round(tuning * (1 if folds is None else folds.trainings(1))),
+        tuning=round(tuning * trainings),
+        shortest=round(shortest * trainings),
         most=len(choice.train),
         least=least,
     )

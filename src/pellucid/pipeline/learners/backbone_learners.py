@@ -27,6 +27,7 @@ from pellucid.pipeline.learners.backbone_costs import (
     is_tuned,
     measured,
     passes_of_tuning,
+    share_of_tuning,
     tunes_last_blocks,
     tuning_recipe,
 )
@@ -247,7 +248,8 @@ class TuningLearner:
     def cost(self, material: Dataset) -> float:
         """By the layers and the examples that pass them."""
         choice = self.frozen.choice
-        passes = passes_of_tuning(self.frozen.settings, choice, choice.prepared(material), asked=0)
+        prepared, share = choice.prepared(material), share_of_tuning(choice)
+        passes = passes_of_tuning(self.frozen.settings, choice, prepared, asked=0, share=share)
         return 2 * sum(row.multiply_adds for row in describe(choice.config)) * passes / _FLOPS
 
     def fit(self, material: Dataset, time: TimeBudget = UNLIMITED) -> Sequence[Candidate]:
@@ -267,11 +269,12 @@ class TuningLearner:
             return built
         before, prepared = built.candidates[-1], built.prepared
         is_upper = tunes_last_blocks(self.frozen.settings, built.choice, prepared)
-        name, recipe = before.name + SUFFIX, tuning_recipe(self.frozen.settings, prepared, is_upper=is_upper)
+        name, share = before.name + SUFFIX, share_of_tuning(built.choice)
+        recipe = tuning_recipe(self.frozen.settings, prepared, is_upper=is_upper, share=share)
         with self.frozen.stages.stage(Sentence("fine-tuning {name}", before.name), spinner=False) as stage:
             network = copy.deepcopy(built.network)
-            share, records = tuned(network, prepared, recipe, self.run, is_upper=is_upper)
-            kept = _KEPT[share] if len(material.validation) else _KEPT_BLINDLY[share]
+            mixed, records = tuned(network, prepared, recipe, self.run, is_upper=is_upper)
+            kept = _KEPT[mixed] if len(material.validation) else _KEPT_BLINDLY[mixed]
             epochs = count_of(recipe.epochs, "epoch")
             stage.words = Sentence("fine-tuned {name} ({epochs}); {kept}", before.name, epochs, kept)
             if is_upper:
@@ -279,7 +282,7 @@ class TuningLearner:
                     "fine-tuned the last blocks of {name} ({epochs}); {kept}", before.name, epochs, kept
                 )
             built = dataclasses.replace(built, history=[{**record, "model": name} for record in records])
-            if not share:
+            if not mixed:
                 return built
             model = model_of(network, prepared, material.classes, recipe)
             candidate = dataclasses.replace(
