@@ -412,8 +412,8 @@ def estimated(terms: Terms, sign: int) -> dict[str, float]:
     r"""Expected mean of every model on all examples; `sign` is 1 where more is better, else -1.
 
     A model that was asked about fewer examples has a mean difference $\bar d$ from the best of those asked
-    about more. It counts as $\bar d \, \tau^2 / (\tau^2 + s^2)$, with $s$ its standard error and $\tau$ a share
-    of the loss. A tuned network is so compared with its frozen features, where the noise is small.
+    about more. It counts as $\bar d \, \tau^2 / (\tau^2 + s^2)$, with $s$ its standard error and $\tau$ a
+    share of the loss. A tuned network is so compared with its frozen features, where the noise is small.
 
     Source: James and Stein 1961, "Estimation with Quadratic Loss", with a variance known beforehand.
     """
