@@ -37,7 +37,7 @@ def test_on_one_core_one_sample_is_trained_after_the_other(tmp_path, monkeypatch
     assert main(["demo", "--out", str(run)]) == 0
     spam = tmp_path / "runs" / "first-spam"
     assert trained == [
-        ("sample:fashion", run, True, {"preset": "quick", "epochs": 6}),
+        ("sample:fashion", run, True, {"preset": "quick", "epochs": 6, "width": 16}),
         ("sample:spam", spam, True, {"preset": "quick"}),
     ]
     assert capsys.readouterr().out.splitlines() == [
@@ -59,7 +59,8 @@ def test_on_two_cores_the_mails_are_trained_beside_the_images(tmp_path, monkeypa
     monkeypatch.setattr(demo, "_training_beside", training_beside)
     monkeypatch.setattr(finished_run.Run, "verdict", "the mails were learnt.")
     assert main(["demo", "--out", str(run)]) == 0
-    assert trained == [("sample:fashion", run, True, {"preset": "quick", "epochs": 6, "threads": 2})]
+    settings = {"preset": "quick", "epochs": 6, "width": 16, "threads": 2}
+    assert trained == [("sample:fashion", run, True, settings)]
     words = ["sample:spam", "--out", str(spam), "--overwrite", "--threads", "1", "--preset", "quick"]
     assert beside == [words]
     assert capsys.readouterr().out.splitlines()[2:] == ["the mails were learnt.", f"{spam}/report.html"]
@@ -69,7 +70,7 @@ def test_what_the_process_beside_says_is_shown_and_its_exit_code_is_the_commands
     tmp_path, monkeypatch, trained, capsys
 ):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    monkeypatch.setattr(demo, "_LOWEST", 0)  # beside other tests the lowest would wait for long
+    monkeypatch.setattr(demo, "_LOWER", 0)  # beside other tests it would wait for long
     run = tmp_path / "run"
     taken = tmp_path / "run-spam"
 

@@ -185,7 +185,7 @@ def looks_english(texts: Texts, train: Int64[np.ndarray, " train"]) -> bool:
     for block in Sample(texts, train, len(train)).some(_TEXTS_FOR_SCRIPT).blocks():
         for word in _WORD.findall(" ".join(block).lower()):
             letters += len(word)
-            foreign += sum(character > _LAST_LATIN for character in word)
+            foreign += 0 if word.isascii() else sum(character > _LAST_LATIN for character in word)
             english += word in _ENGLISH
             others += word in _OTHERS
     return 10 * foreign <= letters and others <= english
