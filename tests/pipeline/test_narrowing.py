@@ -56,7 +56,7 @@ def slow_machine(monkeypatch):
     """
     measured = []
 
-    def measure(network, batches, slowest):
+    def measure(network, batches, slowest, left):
         measured.append(network.config)
         return seconds_of(network.config), 0.0
 
@@ -125,7 +125,7 @@ def test_a_network_of_which_no_step_fits_makes_way_for_the_next(slow, monkeypatc
     half, small = (each().network for each in whole.hurried)
     networks = [whole.plan.network, half, small]
 
-    def measure(network, batches, slowest):
+    def measure(network, batches, slowest, left):
         return (1000.0, 0.0) if network.config in networks[:slow] else (1.0, 0.0)
 
     monkeypatch.setattr(timing, "_measure", measure)

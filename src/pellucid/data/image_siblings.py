@@ -271,7 +271,7 @@ def _best_shift(one: Cells, other: Cells, reach: int) -> Laid:
 # Of each order an image is compared with the next one and the one after: a single blurred frame divides no
 # burst.
 
-# How many planted bursts these keep together, and innocent images they join: docs/benchmarks.md, "Siblings".
+# How many planted bursts these keep together, and innocent images they join: docs/experiments/judging.md.
 MOST_SECONDS = 3.0
 MOST_STEPS = 3
 FALSE_BY_CLOCK = 0.01  # share that chance may confirm

@@ -100,7 +100,7 @@ MOST_BYTES = 40_000_000
 # A word with more characters than that is no word of a human language, as a rule.
 LONG_WORD = 24
 # Bytes of a text, on the mean, up to which parts of words and neighbouring words serve better than words
-# (docs/benchmarks.md, "Small starts and parts of words in `bag`").
+# (docs/experiments/texts.md, "Small starts and parts of words in `bag`").
 SHORT_TEXT = 300
 
 _HELD_OUT = 10

@@ -16,7 +16,7 @@ from pellucid.networks.vision_transformers import LayerScale, PrefixTokens
 # Standard deviation of the numbers that a token starts with.
 EMBEDDING_SCALE = 0.1
 # Standard deviation of a sum of n-grams before training. A larger random part drowns what little data says of
-# each (docs/benchmarks.md, "Small starts and parts of words in `bag`").
+# each (docs/experiments/texts.md, "Small starts and parts of words in `bag`").
 _SUM_SCALE = 0.1
 _SIGMOID_GAIN = 4.0
 _SHARE_BEFORE_NORM = 1 / 6

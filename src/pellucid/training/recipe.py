@@ -41,7 +41,7 @@ class AdversarialRules:
     averaging: float  # share of the averaged generator that is kept from step to step
 
 
-# The recipe that made the best images in equal time; `docs/benchmarks.md` says what lost.
+# The recipe that made the best images in equal time; `docs/experiments/generated.md` has what lost.
 BY_MEASUREMENT = AdversarialRules(generator_rate=1.0, momentum=0.0, stretch=1.0, averaging=0.999)
 
 
@@ -194,7 +194,7 @@ def weights_of_classes(
     """Weight of each class: as named, or inverse frequencies of labels with mean 1 over the examples.
 
     A class that is not named weighs 1. `None` where all weigh the same, as by default: weights distort the
-    probabilities, and cost more right answers than they give (docs/benchmarks.md, "Class weights").
+    probabilities, and cost more right answers than they give (docs/experiments/images.md, "Class weights").
 
     Raises: `UsageError` if a class is named that there is not.
     """

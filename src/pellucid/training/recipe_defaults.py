@@ -52,7 +52,7 @@ class Preset:
     mix: float  # probability that `cnn`, learning classes, sees an image with a part of another one
 
 
-# docs/benchmarks.md, "The course of `quick`" and "Mixed images" (benchmarks/fashion_mnist.py).
+# docs/experiments/images.md, "The course of `quick`" and "Mixed images" (benchmarks/fashion_mnist.py).
 PRESETS: dict[str, Preset] = {
     "quick": Preset(epochs=8, epochs_of_many=6, erase=0.0, mix=0.0),
     "standard": Preset(epochs=16, epochs_of_many=16, erase=0.2, mix=0.0),
@@ -112,7 +112,7 @@ class TextRecipe:
     in_one_thread: bool = False  # whether its steps are too small to be shared out
 
 
-# docs/benchmarks.md, "Recipes of `text-cnn` and `rnn`" and "The course of `bag`" (benchmarks/texts.py).
+# docs/experiments/texts.md, "Recipes of `text-cnn` and `rnn`" and "The course of `bag`".
 _RNN = TextRecipe(
     epochs={"quick": 6, "standard": 10, "best": 20},
     batch=64,
@@ -195,7 +195,7 @@ def optimizer_of(settings: Settings, around: Surroundings) -> str:
     """The optimiser asked for, or by rule: `muon` where `cnn` learns coloured images, else `adamw`.
 
     A learning rate that is given without an optimiser is one of `adamw`. On grey images `muon` gained nothing
-    (docs/benchmarks.md, "Muon").
+    (docs/experiments/images.md, "Muon").
 
     Raises: `UsageError` if `muon` is asked for where no norm cancels the scale of the weights.
     """

@@ -35,18 +35,22 @@ from pellucid.training.steps import make_step
 
 _WARM_STEPS = 2  # the first, which are not timed
 _TIMED_STEPS = 6
+_FEWEST_TIMED = 3
+_SHARE_OF_TIMING = 0.03  # of the time left, above which the fewest are enough
 _MARGIN = 0.88  # share of the time that is used, for a busy machine
 
 
-def _measure(network: Network | HeadAlone, batches: Batches, slowest: float) -> tuple[float, float]:
-    """Seconds of a step and of a validation pass, on a throw-away copy.
+def _measure(
+    network: Network | HeadAlone, batches: Batches, slowest: float, left: float
+) -> tuple[float, float]:
+    """Seconds of a step and of a validation pass, on a throw-away copy, where so many seconds are left.
 
     Where a step takes longer than `slowest` only that is measured.
     """
     trial = copy.deepcopy(network)
     optimizer = build_optimizer(trial, batches.recipe)
     with joint(trial, optimizer, batches) as ranks, pinned(_threads(batches.recipe, ranks)):
-        return _measured(trial, optimizer, batches, slowest, ranks)
+        return _measured(trial, optimizer, batches, slowest, left, ranks)
 
 
 def _threads(recipe: Recipe, ranks: Ranks | None) -> int:
@@ -59,6 +63,7 @@ def _measured(
     optimizer: torch.optim.Optimizer,
     batches: Batches,
     slowest: float,
+    left: float,
     ranks: Ranks | None,
 ) -> tuple[float, float]:
     """Seconds as `_measure` has them, on this very network."""
@@ -73,14 +78,17 @@ def _measured(
     if took > slowest:
         return took, 0.0
     seconds: list[float] = []
+    are_alike = not batches.examples.input_kind.has_lengths
     for number, batch in enumerate(batches.typical(_TIMED_STEPS), start=_WARM_STEPS):
         began = time.perf_counter()
         step(batch, number, 1e-6)
         seconds.append(time.perf_counter() - began)
+        if are_alike and len(seconds) >= _FEWEST_TIMED and sum(seconds) > _SHARE_OF_TIMING * left:
+            break
     began = time.perf_counter()
     ordered_validation(validator(trial, batches.examples, recipe.device, ranks=ranks), ranks)()
     # Steps on texts differ by their lengths, so their mean counts; else only a busy machine makes them.
-    average = statistics.fmean if batches.examples.input_kind.has_lengths else statistics.median
+    average = statistics.median if are_alike else statistics.fmean
     return average(seconds), time.perf_counter() - began
 
 
@@ -149,7 +157,7 @@ class Session(Generic[Learner]):
     def expected_seconds(self) -> float:
         """Seconds that all of it would take here just now, by a few steps of a copy."""
         recipe = self.batches.recipe
-        step_seconds, validation_seconds = _measure(self.network, self.batches, math.inf)
+        step_seconds, validation_seconds = _measure(self.network, self.batches, math.inf, math.inf)
         return recipe.total_steps * (step_seconds + validation_seconds / self.batches.per_epoch)
 
     def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> Fitting:
@@ -166,7 +174,7 @@ class Session(Generic[Learner]):
         batches, recipe = self.batches, self.batches.recipe
         began = time.perf_counter()
         slowest = 2 * max(least, seconds) / fewest if fewest else math.inf
-        step_seconds, validation_seconds = _measure(self.network, batches, slowest)
+        step_seconds, validation_seconds = _measure(self.network, batches, slowest, seconds)
         scoring = scored_after * validation_seconds / max(1, len(batches.examples.validation))
         # Answers are means over an image and its mirror image where mirroring keeps the label.
         scoring *= 2 if recipe.augmentation.mirror else 1

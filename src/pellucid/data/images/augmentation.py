@@ -195,11 +195,14 @@ def _neighbours(
     plain: Rows, varied: Rows
 ) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
     """For each image the nearest other one, the other whose varied copy is nearest, and if that is nearer."""
+    from pellucid.pieces import in_pieces  # with torch, which training alone needs
+
     # Half of the squared distances but for a constant of each row.
     columns = [np.square(others).sum(axis=1) for others in (plain, varied)]
     near_plain, near_varied = np.empty((2, len(plain)), np.int64)
     is_varied = np.empty(len(plain), bool)
-    for start in range(0, len(plain), _ROWS):
+
+    def ask(start: int) -> None:
         block = slice(start, start + _ROWS)
         rows = np.arange(len(plain[block]))
         to_plain, to_varied = ((-2 * plain[block]) @ others.T for others in (plain, varied))
@@ -208,6 +211,8 @@ def _neighbours(
         to_plain[rows, rows + start] = to_varied[rows, rows + start] = np.inf
         near_plain[block], near_varied[block] = to_plain.argmin(1), to_varied.argmin(1)
         is_varied[block] = to_varied[rows, near_varied[block]] < to_plain[rows, near_plain[block]]
+
+    in_pieces(ask, range(0, len(plain), _ROWS))
     return near_plain, near_varied, is_varied
 
 
@@ -218,9 +223,13 @@ def small_images(pixels: np.ndarray) -> np.ndarray:
     rows, columns = max(1, height // block), max(1, width // block)
     cut = pixels[:, : rows * block, : columns * block] if block > 1 else pixels
     if block > 1 and min(height, width) >= block:
-        # Whole numbers, first down and then across, give the same means in a third of the time.
-        down = cut.reshape(len(pixels), rows, block, -1).sum(axis=2, dtype=np.uint32)
-        sums = down.reshape(len(pixels), rows, columns, block, -1).sum(axis=3)
+        # Sums of whole numbers, first of rows and then of columns, are exact.
+        down = cut[:, ::block].astype(np.uint32)
+        for row in range(1, block):
+            down += cut[:, row::block]
+        sums = down[:, :, ::block].copy()
+        for column in range(1, block):
+            sums += down[:, :, column::block]
         cut = sums.astype(np.float32) / np.float32(block * block)
     return cut.astype(np.float32) - 127.5
 

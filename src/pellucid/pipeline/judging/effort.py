@@ -30,7 +30,7 @@ _SHORTER = 1 / 16
 # Seconds of a training, by counts, below which its whole course costs less than finding out.
 _WORTH = 20.0
 # Steps of few images, besides one for each, in the epochs of `standard`: two to three times as many gained
-# up to four points (docs/benchmarks.md, "Few photographs"), and nothing would follow from a shorter trial.
+# up to four points (docs/experiments/few.md), and nothing would follow from a shorter trial.
 _STEPS_OF_FEW = 900
 # Standard errors of the difference that chance may be worth.
 _CHANCE = 2.0

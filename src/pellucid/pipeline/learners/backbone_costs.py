@@ -46,7 +46,7 @@ _PATCHES = "vision-transformer"
 # passes take about half the time, and come out better (docs/backbones.md).
 _TIMES_OF_LAST = 2
 _MOST_EPOCHS_OF_LAST = 40
-_RATE_OF_LAST = 7e-4  # higher ones kill units (docs/benchmarks.md, "Few photographs")
+_RATE_OF_LAST = 7e-4  # higher ones kill units (docs/experiments/few.md, "Few photographs")
 _MOST_BYTES_OF_ROWS = 1 << 29
 
 _LIKE = "text-cnn"  # whose rule decides for a network of texts what is not decided here

@@ -38,6 +38,7 @@ from pellucid.pipeline.run.context import UNLIMITED, TimeBudget, slowdown
 from pellucid.settings import CLASSICAL, Settings
 from pellucid.training import Observer, Recipe, Session
 from pellucid.training.batches import Batches
+from pellucid.training.hardware import keep_freed_memory
 from pellucid.training.ranks import current
 from pellucid.training.recipe_defaults import FEW_EPOCHS
 
@@ -252,6 +253,7 @@ class NetworkLearner:
 
     def planned(self, material: Dataset) -> Planned:
         """Make the material ready, and plan the training of a network at step 0."""
+        keep_freed_memory()
         began = time.monotonic()
         if self.prepare is None:
             prepared = prepared_for(network_name(self.settings, material), material, self.settings)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,9 @@ class Prepared:
     vectors: WordVectors | None = None  # pretrained vectors of words that the network starts with, or None
     # a network that continues training, with the weights it starts from; None for a fresh one
     trained: Network | None = None
+    # by what decides them besides the material: finding them takes a second or two, and plans are made anew
+    # for another width or number of epochs
+    _variations: dict[tuple[bool | None, int], Variations] = field(default_factory=dict, init=False)
 
     @property
     def encoder(self) -> Encoder | None:
@@ -54,6 +57,19 @@ class Prepared:
         """The images; `None` where the inputs are others."""
         inputs = self.examples.inputs
         return inputs if isinstance(inputs, np.ndarray) and inputs.ndim == 4 else None
+
+    def variations(self, settings: Settings) -> Variations:
+        """How images may be varied in training, their labels kept; nothing where the inputs are others."""
+        images, examples = self.images, self.examples
+        if images is None or settings.augment is False:
+            return Variations()
+        asked = settings.mirror, settings.seed
+        if asked not in self._variations:
+            labels = Labels(examples.labels, examples.names, examples.target)
+            draws = generator(settings.seed, Purpose.PROBE)
+            vary = WAYS[examples.target].vary
+            self._variations[asked] = vary(settings.mirror, images, labels, examples.train, draws)
+        return self._variations[asked]
 
     @property
     def facts(self) -> InputFacts:
@@ -229,11 +245,7 @@ def require_parts(settings: Settings, plan: Plan) -> None:
 def make_recipe(settings: Settings, prepared: Prepared) -> tuple[Recipe, tuple[str, ...]]:
     """Decide how a fresh network is trained, and say in sentences which variations keep the label."""
     examples, images = prepared.examples, prepared.images
-    found = Variations()
-    if images is not None and settings.augment is not False:
-        labels = Labels(examples.labels, examples.names, examples.target)
-        draws = generator(settings.seed, Purpose.PROBE)
-        found = WAYS[examples.target].vary(settings.mirror, images, labels, examples.train, draws)
+    found = prepared.variations(settings)
     device = choose_device(settings)
     around = Surroundings(
         train_labels=examples.labels[examples.train],
