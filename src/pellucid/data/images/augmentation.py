@@ -15,7 +15,7 @@ Batch = UInt8[np.ndarray, "batch height width channels"]
 Rows = Float32[np.ndarray, "m values"]
 
 # About how many bytes of images a probe has in memory at a time.
-PROBE_BYTES = 1 << 24
+PROBE_BYTES = 1 << 22
 
 _PROBE_EXAMPLES = 5000  # of training
 _PROBE_SIDE = 16  # cells of the longer side
