@@ -64,7 +64,9 @@ def timed_run(*arguments, **named):
     return run(*arguments, **named)
 
 def timed_step(*arguments, **named):
-    step(*arguments, **named)
+    result = step(*arguments, **named)
+    if len(moments) < 3:  # of a copy, by which the time of the whole is estimated
+        return result
     moments.append(time.time())
     print(json.dumps(moments), flush=True)
     os._exit(0)

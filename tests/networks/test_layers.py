@@ -137,9 +137,11 @@ def test_first_filters_of_a_block_start_as_the_identity():
     initialise_layers(block, "relu", torch.Generator().manual_seed(0))
     image = torch.rand(1, 2, 4, 4, generator=torch.Generator().manual_seed(1))
     assert torch.equal(block.conv1(image)[:, :2], image)
-    narrowing = ResidualBlock((3, 2), pool=nn.Identity(), activation="relu", batch_norm=True)
+    narrowing = ResidualBlock((5, 4), pool=nn.Identity(), activation="relu", batch_norm=True)
     initialise_layers(narrowing, "relu", torch.Generator().manual_seed(0))
-    assert narrowing.conv1.weight.count_nonzero() == narrowing.conv1.weight.numel()
+    images = torch.rand(1, 5, 4, 4, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(narrowing.conv1(images)[:, :2], images[:, :2])
+    assert narrowing.conv1.weight[2:].count_nonzero() == narrowing.conv1.weight[2:].numel()
 
 
 def test_rescale_by_hand():

@@ -30,9 +30,9 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
     $2 / (n_\mathrm{in} + n_\mathrm{out})$. Before sigmoid, whose slope at zero is 1/4 where the
     paper's derivation has 1, weights 4 times as large. Before softmax: uniform with variance
     $1 / (3 n_\mathrm{in})$, so that the first probabilities are nearly equal, and a first standardised
-    number is near its mean. Where a residual
-    block's first convolution does not narrow, its first filters start as the identity: the signal
-    passes unharmed.
+    number is near its mean. The first filters of a residual block's first convolution start as the identity,
+    one for each incoming channel, or half of all where it narrows: the signal passes unharmed, without
+    which a network may learn nothing for a hundred steps (docs/experiments/images.md).
 
     Where batch norm follows (a layer without bias), a sixth of the variance: the norm cancels the
     scale, but a step of the optimiser turns short weights further, and a short training gains.
@@ -67,9 +67,10 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
         elif isinstance(layer, (nn.Embedding, PositionalEmbedding, PrefixTokens, MeanAndMax, EmbeddingBag)):
             _start_vectors(layer, generator)
     for layer in layers.modules():
-        if isinstance(layer, ResidualBlock) and layer.conv1.in_channels <= layer.conv1.out_channels:
+        if isinstance(layer, ResidualBlock):
+            incoming, outgoing = layer.conv1.in_channels, layer.conv1.out_channels
             with torch.no_grad():
-                nn.init.dirac_(layer.conv1.weight[: layer.conv1.in_channels])
+                nn.init.dirac_(layer.conv1.weight[: incoming if incoming <= outgoing else outgoing // 2])
 
 
 def _draw(
