@@ -142,6 +142,9 @@ def test_first_filters_of_a_block_start_as_the_identity():
     images = torch.rand(1, 5, 4, 4, generator=torch.Generator().manual_seed(1))
     assert torch.equal(narrowing.conv1(images)[:, :2], images[:, :2])
     assert narrowing.conv1.weight[2:].count_nonzero() == narrowing.conv1.weight[2:].numel()
+    single = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1, bias=False))
+    initialise_layers(single, "relu", torch.Generator().manual_seed(0))
+    assert torch.equal(single(image)[:, :2], image)
 
 
 def test_rescale_by_hand():

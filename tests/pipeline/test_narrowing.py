@@ -71,8 +71,8 @@ def planned(fitting, given):
     return whole.plan, whole.within(time.monotonic() + steps * STEP / timing._MARGIN, 0.0)
 
 
-def test_fewer_than_three_epochs_take_half_the_width():
-    whole, found = planned(2.5, CNN)
+def test_few_steps_take_half_the_width():
+    whole, found = planned(4.5, CNN)
     assert found.plan.network.widths == tuple(width // 2 for width in whole.network.widths)
     asked_for = Settings(**CNN, width=whole.network.widths[0] // 2)
     assert found.plan.network == learner_of(asked_for, MATERIAL).planned(MATERIAL).plan.network
@@ -82,12 +82,12 @@ def test_fewer_than_three_epochs_take_half_the_width():
     few = learner_of(Settings(**CNN, epochs=found.plan.recipe.epochs), MATERIAL).planned(MATERIAL).plan.recipe
     assert found.plan.recipe.augmentation == few.augmentation != whole.recipe.augmentation
     assert found.plan.recipe.batch_size == few.batch_size
-    assert found.plan.reasons[-1].startswith("Fewer than 3 epochs of a cnn of the usual width fitted")
+    assert found.plan.reasons[-1].startswith("Fewer than 3 epochs or 100 steps of a cnn of the usual width")
     assert Plan.from_json(found.plan.to_json()) == found.plan
 
 
 @pytest.mark.parametrize(("fitting", "passed_over"), [(1.2, 0), (0.7, 1)])
-def test_fewer_than_three_epochs_of_that_take_a_small_network(fitting, passed_over, slow_machine):
+def test_few_steps_of_that_take_a_small_network(fitting, passed_over, slow_machine):
     whole, found = planned(fitting, CNN)
     assert len(slow_machine) == 3 - passed_over
     assert slow_machine[0] == whole.network
@@ -98,7 +98,7 @@ def test_fewer_than_three_epochs_of_that_take_a_small_network(fitting, passed_ov
     half = learner_of(Settings(**CNN), MATERIAL).planned(MATERIAL).hurried[0]().recipe
     assert found.plan.recipe.augmentation == half.augmentation
     assert found.plan.recipe.batch_size == half.batch_size
-    assert found.plan.reasons[-1].startswith("Fewer than 3 epochs of a cnn of half the width fit")
+    assert found.plan.reasons[-1].startswith("Fewer than 3 epochs or 100 steps of a cnn of half the width")
     assert Plan.from_json(found.plan.to_json()) == found.plan
 
 
@@ -178,7 +178,7 @@ def test_time_for_more_than_twice_the_epochs_takes_the_wider_network_of_best():
 @pytest.mark.parametrize(
     ("fitting", "given"),
     [
-        (3.5, CNN),
+        (7.5, CNN),  # of fewer than 100 steps
         (1.5, {**CNN, "width": 16}),
         (2.5, {**CNN, "epochs": 2}),  # of which all fits
         (1.5, {"model": "mlp", "threads": 1}),

@@ -30,9 +30,10 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
     $2 / (n_\mathrm{in} + n_\mathrm{out})$. Before sigmoid, whose slope at zero is 1/4 where the
     paper's derivation has 1, weights 4 times as large. Before softmax: uniform with variance
     $1 / (3 n_\mathrm{in})$, so that the first probabilities are nearly equal, and a first standardised
-    number is near its mean. The first filters of a residual block's first convolution start as the identity,
-    one for each incoming channel, or half of all where it narrows: the signal passes unharmed, without
-    which a network may learn nothing for a hundred steps (docs/experiments/images.md).
+    number is near its mean. The first filters of a residual block's first convolution, and of single
+    convolutions of 3x3, start as the identity, one for each incoming channel, or half of all where it
+    narrows: the signal passes unharmed, without which a network may learn nothing for a hundred steps
+    (docs/experiments/images.md).
 
     Where batch norm follows (a layer without bias), a sixth of the variance: the norm cancels the
     scale, but a step of the optimiser turns short weights further, and a short training gains.
@@ -66,11 +67,22 @@ def initialise_layers(layers: nn.Module, activation: str, generator: torch.Gener
             _start_recurrent(layer, generator)
         elif isinstance(layer, (nn.Embedding, PositionalEmbedding, PrefixTokens, MeanAndMax, EmbeddingBag)):
             _start_vectors(layer, generator)
-    for layer in layers.modules():
-        if isinstance(layer, ResidualBlock):
-            incoming, outgoing = layer.conv1.in_channels, layer.conv1.out_channels
-            with torch.no_grad():
-                nn.init.dirac_(layer.conv1.weight[: incoming if incoming <= outgoing else outgoing // 2])
+    for layer in _passing(layers):
+        incoming, outgoing = layer.in_channels, layer.out_channels
+        with torch.no_grad():
+            nn.init.dirac_(layer.weight[: incoming if incoming <= outgoing else outgoing // 2])
+
+
+def _passing(layers: nn.Module) -> list[nn.Conv2d]:
+    """Convolutions that start as the identity: first ones of residual blocks, and single ones of 3x3."""
+    of_blocks = [layer.conv1 for layer in layers.modules() if isinstance(layer, ResidualBlock)]
+    single = [
+        layer
+        for layer in layers.children()
+        if isinstance(layer, nn.Conv2d)
+        and (layer.kernel_size, layer.stride, layer.padding) == ((3, 3), (1, 1), (1, 1))
+    ]
+    return [*of_blocks, *single]
 
 
 def _draw(

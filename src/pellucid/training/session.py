@@ -157,7 +157,7 @@ class Session(Generic[Learner]):
     def expected_seconds(self) -> float:
         """Seconds that all of it would take here just now, by a few steps of a copy."""
         recipe = self.batches.recipe
-        step_seconds, validation_seconds = _measure(self.network, self.batches, math.inf, math.inf)
+        step_seconds, validation_seconds = _measure(self.network, self.batches, math.inf, 0.0)
         return recipe.total_steps * (step_seconds + validation_seconds / self.batches.per_epoch)
 
     def limit(self, seconds: float, scored_after: int, least: float = 0.0, fewest: int = 0) -> Fitting:

@@ -71,8 +71,10 @@ class Learner(Protocol):
 _FLOPS = 1e11  # operations in a second
 _STEP = 3e-3  # seconds of a step besides them
 
-# Below so many of a network the next smaller one, which sees its examples more often, gets further.
+# Below so many of a network, or below so many steps, the next smaller one, which sees its examples more
+# often, gets further.
 _FEWEST_EPOCHS = 3
+_FEWEST_STEPS = 100
 # Epochs of the small network, which learns by the course of few.
 _MOST_OF_SMALL = 12
 # Times of what is left that few epochs may take, by counts, for their network to be measured at all.
@@ -125,7 +127,9 @@ class Planned:
         `asked_after` examples; it trains `least` seconds in any case, even where the deadline is over.
         """
         epoch, steps, seconds = self.session.batches.per_epoch, 0, math.inf
-        fewest = min(_FEWEST_EPOCHS * epoch, self.plan.recipe.total_steps) if self.hurried else 0
+        # The smaller ones learn for fewer than `FEW_EPOCHS`.
+        least_of_course = max(_FEWEST_EPOCHS * epoch, min(_FEWEST_STEPS, (FEW_EPOCHS - 1) * epoch))
+        fewest = min(least_of_course, self.plan.recipe.total_steps) if self.hurried else 0
         by_counts = self.seconds * fewest / self.plan.recipe.total_steps
         # Where by counts it takes far too long, not even that is measured.
         if by_counts * slowdown() <= _FAR * max(least, deadline - time.monotonic()):
@@ -140,7 +144,7 @@ class Planned:
             if steps and steps >= fewest:
                 return dataclasses.replace(self._for_steps(steps), training_seconds=seconds).as_trained()
         following, *smaller = self.hurried
-        while smaller and _FASTER * steps / epoch < _FEWEST_EPOCHS:
+        while smaller and _FASTER * steps < least_of_course:
             following, *smaller = smaller
         plan = following()
         hurried = dataclasses.replace(
@@ -305,7 +309,12 @@ class NetworkLearner:
         """
         width = max(1, plan.network.widths[0] // 2)
         settings = dataclasses.replace(self.settings, epochs=min(FEW_EPOCHS - 1, plan.recipe.epochs))
-        few = Sentence("Fewer than {FEWEST_EPOCHS} epochs of a {name} of", _FEWEST_EPOCHS, plan.name)
+        few = Sentence(
+            "Fewer than {FEWEST_EPOCHS} epochs or {FEWEST_STEPS} steps of a {name} of",
+            _FEWEST_EPOCHS,
+            _FEWEST_STEPS,
+            plan.name,
+        )
 
         def half() -> Plan:
             found = make_plan(dataclasses.replace(settings, width=width), prepared)
