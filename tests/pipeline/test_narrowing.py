@@ -86,7 +86,7 @@ def test_few_steps_take_half_the_width():
     assert Plan.from_json(found.plan.to_json()) == found.plan
 
 
-@pytest.mark.parametrize(("fitting", "passed_over"), [(1.2, 0), (0.7, 1)])
+@pytest.mark.parametrize(("fitting", "passed_over"), [(2.5, 0), (1.2, 1)])
 def test_few_steps_of_that_take_a_small_network(fitting, passed_over, slow_machine):
     whole, found = planned(fitting, CNN)
     assert len(slow_machine) == 3 - passed_over
