@@ -203,6 +203,7 @@ def _neighbours(
     is_varied = np.empty(len(plain), bool)
 
     def ask(start: int) -> None:
+        """Find the neighbours of the rows from `start` on."""
         block = slice(start, start + _ROWS)
         rows = np.arange(len(plain[block]))
         to_plain, to_varied = ((-2 * plain[block]) @ others.T for others in (plain, varied))
