@@ -51,8 +51,15 @@ def busy(number: int) -> Iterator[None]:
             each.wait()
 
 
-def begin(model: str, precision: str, batch: int | None, threads: int) -> Session:
-    """A session of a network on drawn examples."""
+def begin(
+    model: str,
+    precision: str,
+    batch: int | None,
+    threads: int,
+    shape: tuple[int, int, int] = (SIDE, SIDE, 1),
+    preset: str = "standard",
+) -> Session:
+    """A session of a network on drawn examples; images are of `shape` (height, width, channels)."""
     draws = np.random.default_rng(0)
     if model in NEURAL_OF_TEXTS:
         lengths = draws.integers(20, LONGEST, EXAMPLES)
@@ -60,12 +67,14 @@ def begin(model: str, precision: str, batch: int | None, threads: int) -> Sessio
         inputs = Tokens(ids, np.concatenate([[0], np.cumsum(lengths)]), vocabulary=WORDS, length=LONGEST)
         facts = InputFacts((LONGEST,), CLASSES, EXAMPLES, vocabulary=WORDS)
     else:
-        inputs = draws.integers(0, 255, (EXAMPLES, SIDE, SIDE, 1), dtype=np.uint8)
-        facts = InputFacts((1, SIDE, SIDE), CLASSES, EXAMPLES)
+        inputs = draws.integers(0, 255, (EXAMPLES, *shape), dtype=np.uint8)
+        facts = InputFacts((shape[2], *shape[:2]), CLASSES, EXAMPLES)
     labels, every = draws.integers(0, CLASSES, EXAMPLES), np.arange(EXAMPLES)
     target = GENERATION if model in GENERATIVE else CLASSIFICATION
     examples = Examples(inputs, labels, every, every[:0], CLASSES, target)
-    settings = Settings(model=model, precision=precision, batch_size=batch, epochs=16, threads=threads)
+    settings = Settings(
+        model=model, preset=preset, precision=precision, batch_size=batch, epochs=16, threads=threads
+    )
     around = Surroundings(
         train_labels=labels,
         classes=CLASSES,
@@ -75,8 +84,8 @@ def begin(model: str, precision: str, batch: int | None, threads: int) -> Sessio
         device="cpu",
         threads=threads,
         model=model,
-        shortest_side=SIDE,
-        channels=1,
+        shortest_side=min(shape[:2]),
+        channels=shape[2],
         mirror_keeps_class=True,
     )
     return Session.start(design(model, settings, facts), examples, choose_recipe(settings, around))

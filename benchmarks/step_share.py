@@ -21,20 +21,16 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command waits; it must stand before torch loads
 
-import numpy as np
 import torch
 from measuring import Among, command_line, cores, heading, middle, print_table, spread, summary, write_json
+from shared_batches import begin
 from torch import Tensor, nn
 
-from pellucid.networks import InputFacts, design
 from pellucid.pieces import in_pieces
-from pellucid.settings import Settings
-from pellucid.targets import CLASSIFICATION
-from pellucid.training import Examples, Session, Surroundings, choose_recipe
+from pellucid.training import Session
 from pellucid.training.hardware import keep_freed_memory, pinned
 from pellucid.training.steps import make_step, parts_of
 
-EXAMPLES, CLASSES = 20_000, 10
 SHAPES = {"grey, 28 x 28": (28, 28, 1), "colour, 32 x 32": (32, 32, 3)}
 TURN = 1.0  # seconds that a turn takes at least
 
@@ -62,30 +58,6 @@ class Convolution(NamedTuple):
         """Floating-point operations, a multiplication with its addition as two."""
         forward = 2 * self.gradient.numel() * self.weight[0].numel()
         return float(forward * (1 + sum(self.needed)))
-
-
-def begin(preset: str, shape: tuple[int, ...], precision: str, threads: int) -> Session:
-    """A session of a `cnn` on drawn pixels."""
-    draws, every = np.random.default_rng(0), np.arange(EXAMPLES)
-    images = draws.integers(0, 255, (EXAMPLES, *shape), dtype=np.uint8)
-    labels = draws.integers(0, CLASSES, EXAMPLES)
-    settings = Settings(model="cnn", preset=preset, precision=precision, threads=threads)
-    facts = InputFacts((shape[2], *shape[:2]), CLASSES, EXAMPLES)
-    around = Surroundings(
-        train_labels=labels,
-        classes=CLASSES,
-        target=CLASSIFICATION,
-        takes="images",
-        precision=precision,
-        device="cpu",
-        threads=threads,
-        model="cnn",
-        shortest_side=shape[0],
-        channels=shape[2],
-        mirror_keeps_class=True,
-    )
-    examples = Examples(images, labels, every, every[:0], CLASSES, CLASSIFICATION)
-    return Session.start(design("cnn", settings, facts), examples, choose_recipe(settings, around))
 
 
 def convolutions(session: Session, size: int) -> list[Convolution]:
@@ -156,7 +128,7 @@ def main() -> int:
     rows, kept = [], {}
     for preset in given.presets:
         for name, shape in SHAPES.items():
-            session = begin(preset, shape, given.precision, given.threads)
+            session = begin("cnn", given.precision, None, given.threads, shape, preset)
             found, operations = rates(session, given.rounds)
             shares = [mine / alone for mine, alone in zip(found["step"], found["convolutions"], strict=True)]
             batch = session.batches.recipe.batch_size
