@@ -1,7 +1,7 @@
 """Open a trained model on one image or text, and write the page that shows it."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,11 +39,30 @@ _NAMES_SHOWN = 10
 
 
 class Explained(NamedTuple):
-    """Outcome of explaining: what was found out, the page, and sentences for the user."""
+    """A model opened on one input.
+
+    Attributes:
+        explanation: what was found out.
+        model: that was opened.
+        chosen: which model of the run that is.
+        source: name of the input.
+        inputs: the input itself.
+        out: the page.
+        warnings: sentences for the user.
+    """
 
     explanation: Explanation
+    model: Model
+    chosen: ModelOfRun
+    source: str
+    inputs: Inputs
     out: Path
     warnings: tuple[str, ...]
+
+
+def still_page(found: Explained) -> str:
+    """The page that shows what was found out, as it is."""
+    return render_explanation(found.explanation, found.source)
 
 
 def explain(
@@ -55,6 +74,7 @@ def explain(
     model_name: str | None = None,
     class_name: str | None = None,
     typed: str | None = None,
+    page: Callable[[Explained], str] = still_page,
 ) -> Explained:
     """Open a model on one input and write the page.
 
@@ -70,9 +90,10 @@ def explain(
             input is part of the run's data. An autoencoder opens the image as of this class; by default as of
             the true one, or the likeliest.
         typed: the text itself, in place of a place.
+        page: makes the page of what was found out.
 
     Returns:
-        The explanation and the path of the page.
+        The explanation, and what it is of.
 
     Raises:
         UsageError: `out` is no HTML file, the run has no such model, or the model no such class; both a place
@@ -122,8 +143,9 @@ def explain(
     notes = (*_others(chosen), *driving, *explanation.notes, *lacking, *of_data)
     explanation = dataclasses.replace(explanation, nearest=nearest, compared=compared, notes=notes)
     shown = name if place is None else shown_name(chosen.folder, name)
-    write_file(out, render_explanation(explanation, shown).encode("utf-8"))
-    return Explained(explanation, out, warnings)
+    found = Explained(explanation, model, chosen, shown, inputs, out, warnings)
+    write_file(out, page(found).encode("utf-8"))
+    return found
 
 
 def _truth(model: Model, folder: Path, name: str) -> tuple[Against, tuple[str, ...]]:

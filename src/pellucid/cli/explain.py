@@ -56,6 +56,7 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Explain one answer and return exit code 0."""
     from pellucid.answering.explain import explain
+    from pellucid.export.app.explaining import living_page
     from pellucid.pipeline.run.stages import shown_meanwhile
 
     with shown_meanwhile(Sentence("opening the model and writing {out}", arguments.out)):
@@ -67,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             model_name=arguments.model_name,
             class_name=arguments.class_name,
             typed=arguments.text,
+            page=living_page,
         )
     for warning in done.warnings:
         say(warning)

@@ -46,14 +46,13 @@ def add_parser(subparsers: Any) -> None:
         help="fp16: weights in half precision; int8: weights and activations in 8 bits. Refused, with the "
         "figures, where the file is not smaller, or slower, or less accurate beyond chance (default: fp32)",
     )
-    parser.add_argument("--title", help="Heading of a page (default: the name of the data)")
+    parser.add_argument("--title", help="Heading of a page (default: its classes)")
     parser.add_argument(
         "--examples",
         type=int,
-        default=0,
         metavar="N",
-        help="Test examples, 1 to 24, that a page holds to try the model on; whoever gets the page has them "
-        "(default: 0)",
+        help="Test examples, 0 to 24, that a page holds to try the model on; whoever gets the page has them "
+        "(default: 6)",
     )
     parser.set_defaults(run=run)
 
@@ -104,7 +103,7 @@ def _page(arguments: argparse.Namespace) -> int:
     from pellucid.export.app.exporting import export_app
     from pellucid.pipeline.run.stages import shown_meanwhile
 
-    if not 0 <= arguments.examples <= _MOST_TO_TRY:
+    if not 0 <= (arguments.examples or 0) <= _MOST_TO_TRY:
         raise UsageError(
             "--examples: {examples} given; give 0 to {MOST_TO_TRY}", arguments.examples, _MOST_TO_TRY
         )
@@ -125,6 +124,15 @@ def _page(arguments: argparse.Namespace) -> int:
             _difference(done.proof.difference),
         )
     say(Sentence("{model} written: {bytes:.1f} MB. {proof}", done.model, done.bytes / 1000000.0, proof))
+    if done.examples and arguments.examples is None:
+        shown = count_of(done.examples, Sentence("test {noun}", done.noun))
+        say(
+            Sentence(
+                "The page opens on {shown} that it contains, which everybody has who gets it; --examples 0 leaves "
+                "them out.",
+                shown,
+            )
+        )
     say(Sentence("next: open {out} in a browser", arguments.out))
     if arguments.json:
         _document(arguments.out, done, None)

@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment
 
 from pellucid.answering.training_examples import run_of
-from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, ImageModel, Model
+from pellucid.bundle import AverageMember, AverageModel, ClassicalModel, ImageModel, Model, TextModel
 from pellucid.bundle.models import OnNetwork
 from pellucid.export.app.kinds import KINDS, AppKind
 from pellucid.export.app.page_data import Tensors, predictor_page_data
@@ -31,14 +31,15 @@ from pellucid.insight.by_target import OPENED
 from pellucid.insight.explaining import with_probabilities
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.layer_records import layer_records
-from pellucid.insight.opened_networks import Opened
+from pellucid.insight.opened_networks import Opened, layered
 from pellucid.language.catalogue import CHINESE, ENGLISH
 from pellucid.language.sentence import Sentence
 from pellucid.novelty import Detector
-from pellucid.reports.explain.page import mathml, page_environment_in
-from pellucid.reports.explain.page_data import HIDDEN, Packed, described
+from pellucid.reports.explain.page import mathml, page_environment_in, shown_values
+from pellucid.reports.explain.page_data import Packed, described
 from pellucid.reports.facts import headline_of, scores_of
 from pellucid.reports.formatting import interval, read_score, scored
+from pellucid.reports.report import words_of
 from pellucid.runtime.metadata import Metadata
 from pellucid.settings.metrics import METRICS
 from pellucid.targets import Target
@@ -174,15 +175,22 @@ def _body(
     }
 
 
-def layers_page_data(metadata: Metadata, opened: Opened | None) -> dict[str, Any]:
-    """Layers of a network as the explain page's script reads them; the document `page-data` of a page."""
+def layers_page_data(metadata: Metadata, opened: Opened | None, model: Model | None = None) -> dict[str, Any]:
+    """Layers of a network as the explain page's script reads them; the document `page-data` of a page.
+
+    With the model the weights are named that its network learns; a classical model's network learns nothing.
+    """
     if opened is None:
         return {"layers": [], "places": {}}
-    return described(explanation_of(metadata, opened), Packed())
+    found = described(explanation_of(metadata, "", opened), Packed())
+    if isinstance(model, (ImageModel, TextModel)):
+        learnt = dict(layered(model.network).named_parameters())
+        found["learnt"] = [name for name in opened.weights if name in learnt]
+    return found
 
 
-def explanation_of(metadata: Metadata, opened: Opened | None) -> Explanation:
-    """The layers of a network, none where there is no network, as the explain page takes them."""
+def explanation_of(metadata: Metadata, blank: Any, opened: Opened | None) -> Explanation:
+    """The layers of a network on a blank input, none where there is no network, as explain pages take them."""
     return Explanation(
         model=metadata.model,
         kind=metadata.target,
@@ -190,7 +198,7 @@ def explanation_of(metadata: Metadata, opened: Opened | None) -> Explanation:
         outputs=OPENED[metadata.target].outputs(metadata.classes),
         answer=np.zeros(max(1, len(metadata.classes))),
         target=None,
-        inputs="",
+        inputs=blank,
         opened=opened,
         layers=() if opened is None else layer_records(opened),
     )
@@ -203,8 +211,8 @@ def _detector(detector: Detector, tensors: Tensors) -> dict[str, Any]:
     return {"kind": detector.measure.kind, "rate": detector.rate, "settings": detector.measure.to_json()}
 
 
-# Parts of the page that are long where a network is deep, and so are deflated: by the id of their place.
-_PARTS = {"strip": "strip.html", "layer-facts-of-all": "layer_facts.html"}
+# Parts of the page in both languages, long where a network is deep, and so deflated: by the id of their place.
+_PARTS = {"strip": "strip.html", "layer-facts-of-all": "layer_facts.html", "overview": "overview.html"}
 
 
 @dataclass(frozen=True)
@@ -228,6 +236,8 @@ class Page:
         """
         shown = _PARTS if self.values["layers"] else {}
         parts = {id: _in_both(name, self.values) for id, name in shown.items()}
+        if found := self.values["found"]:
+            parts["explained"] = _in_both("explained.html", found)
         return filled(self.values, {**self.app, "proof": proof}, self.page_data, parts, served).encode()
 
     def served(self) -> ServedPage:
@@ -241,38 +251,46 @@ def page_of(
     metadata: Metadata,
     card: Mapping[str, Any],
     examples: Sequence[Mapping[str, Any]] = (),
+    explained: tuple[Explanation, str] | None = None,
     *,
     exactly: bool = False,
 ) -> Page:
     """The page of a model, of a kind that is not refused; equal models give equal pages.
 
     `card` is for the model card, `examples` are to try the model on, of the form `examples` in the script's
-    types; `exactly` keeps all weights in single precision.
+    types; `explained` is what Python found out about the first of them, and its name; `exactly` keeps all weights
+    in single precision.
     """
     kind = KINDS[model.input_kind.name]
     bodies = bodies_of(model, kind)
     tensors = Tensors(exactly=exactly)
     facts = {**app_facts(model, kind, metadata, bodies, tensors), "examples": list(examples)}
-    opened = bodies[opened_place(bodies)].opened
-    explanation = explanation_of(metadata, opened)
-    values = {
+    shown = bodies[opened_place(bodies)]
+    opened = shown.opened
+    blank, packed = explanation_of(metadata, kind.blank(model), opened), Packed()
+    values = {**shown_values(blank, packed), "found": None, "source": ""}
+    if explained is not None:
+        values |= {"found": shown_values(explained[0], packed), "source": explained[1]}
+    page_data = layers_page_data(metadata, opened, shown.model) | {"places": packed.places}
+    if explained is not None:
+        page_data["drivers"] = values["found"]["drawn"]
+    values |= {
         "title": heading(metadata, card),
-        "explanation": explanation,
-        "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
+        "learns": bool(page_data.get("learnt")),
+        "drives_images": bool(page_data.get("learnt")) and kind.template == "images.html",
         "formulas": {}
         if opened is None
-        else {
-            each.name: mathml(kind.formula(each.kind, each.formula, opened)) for each in explanation.layers
-        },
+        else {each.name: mathml(kind.formula(each.kind, each.formula, opened)) for each in blank.layers},
         "template": kind.template,
         "below": kind.below,
         "nothing": kind.nothing,
         "facts": facts,
         "card": card,
         "weights": tensors.text,
+        "numbers": packed.text,
         **script_values(f"{model.input_kind.name}/start.js"),
     }
-    return Page(values, facts, json.dumps(layers_page_data(metadata, opened), allow_nan=False))
+    return Page(values, facts, json.dumps(page_data, allow_nan=False))
 
 
 @cache
@@ -286,8 +304,12 @@ def _environment(wanted: str) -> Environment:
 
 def _in_both(name: str, values: Mapping[str, Any]) -> dict[str, str]:
     """A part of the page in the languages between which its button switches."""
-    languages = {"en": ENGLISH, "zh": CHINESE}
-    return {key: _environment(wanted).get_template(name).render(values) for key, wanted in languages.items()}
+    found = {}
+    for key, wanted in (("en", ENGLISH), ("zh", CHINESE)):
+        pages = _environment(wanted)
+        words = words_of(pages, values["explanation"].kind)
+        found[key] = pages.get_template(name).render({**values, "words": words})
+    return found
 
 
 def refusal(model: Model) -> str:
@@ -341,7 +363,7 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
         {score: Sentence("{words} {own}", words, own)} if own else {}
     )
     return {
-        "title": _title(config),
+        "data": _title(config),
         "rows": [(each, shown[each]) for each, _ in rows if each in shown],
         "metric": words,
         "models": models,
@@ -361,7 +383,7 @@ _ENDINGS = re.compile(r"(?<=.)(\.[a-z][a-z0-9]{0,7})+$", re.IGNORECASE)
 
 
 def _title(config: Mapping[str, Any]) -> str:
-    """What a page is called: its data, without the ending of a file."""
+    """The data by its name, without the ending of a file."""
     return _ENDINGS.sub("", _data_name(config).removeprefix("sample:"))
 
 

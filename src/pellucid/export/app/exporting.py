@@ -173,14 +173,17 @@ class ExportedApp(NamedTuple):
         noun: one example: `image` or `text`.
         bytes: of the file.
         proof: that was passed; `None` where no browser was at hand.
+        examples: of the test, that it holds.
     """
 
     model: str
     noun: str
     bytes: int
     proof: AppProof | None
+    examples: int
 
 
+_EXAMPLES = 6  # to try, where no number is asked for
 _LONGEST_SIDE = 512  # of an image to try, in pixels
 
 
@@ -214,12 +217,12 @@ def export_app(
     name: str | None = None,
     announce: Callable[[str], None] | None = None,
     title: str | None = None,
-    examples: int = 0,
+    examples: int | None = None,
 ) -> ExportedApp:
     """Write the recommended model of a run, or another by its name, as a page; `announce` hears what is done.
 
-    The page is called `title`, or else as the data that the model learned from. It holds as many `examples`
-    of the test, to try the model on.
+    The page is called `title`, or else by its classes. It holds as many `examples` of the test, to try the
+    model on, and opens on the first; `None` stands for six, or none where the run has no test that can be read.
 
     Raises: `UsageError` if `out` has another ending, the model cannot be a page, `run` lies in no run, or
     examples are wanted of a run without a test; `DataError` if the held-out examples are gone;
@@ -242,11 +245,15 @@ def export_app(
         card["title"] = title
     program, proof, kind = find_browser(), None, KINDS[model.input_kind.name]
     held_out = None
-    if program is not None or examples:
+    try:
         held_out = held_out_examples(run, found.folder, MOST_EXAMPLES)
+    except (DataError, UsageError):
+        if program is not None or examples:
+            raise
     if examples and held_out is not None and held_out.split != TEST:
         raise UsageError("--examples: the run has no test examples; leave it out")
-    shown = [] if held_out is None else _to_try(model, kind, held_out, examples)
+    count = _EXAMPLES if examples is None else examples
+    shown = [] if held_out is None or held_out.split != TEST else _to_try(model, kind, held_out, count)
     parts = page_of(model, metadata, card, shown)
     if program is not None and held_out is not None:
         asked = Sentence("{rows:,} held-out {nouns}", len(held_out.rows), model.input_kind.nouns)
@@ -260,4 +267,4 @@ def export_app(
             proof = prove_app(model, kind, parts.html(None), held_out, program)
     content = parts.html(None if proof is None else proof._asdict())
     write_file(out, content)
-    return ExportedApp(called, model.input_kind.noun, len(content), proof)
+    return ExportedApp(called, model.input_kind.noun, len(content), proof, len(shown))

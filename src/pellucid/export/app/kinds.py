@@ -110,6 +110,7 @@ class AppKind(NamedTuple):
         refusal: why a model of this kind cannot be a page, as a sentence without its end; empty where it can.
         opened: the model's network opened on a blank input, without its head below a classical model; `None`
             where it has none.
+        blank: the input on which it is opened, as explanations hold it.
         formula: formula of a layer by its kind, for inputs of any length, from that for the blank input.
         facts: what the kind's scripts need, as `app.input`.
         body: what they need of how one model sees an input, as `input` of its body; arrays that it speaks of
@@ -122,6 +123,7 @@ class AppKind(NamedTuple):
 
     refusal: Callable[[Model], str]
     opened: Callable[[Model], Opened | None]
+    blank: Callable[[Model], Any]
     formula: Callable[[str, str, Opened], str]
     facts: Callable[[Model], dict[str, Any]]
     body: Callable[[Model, Tensors, str], dict[str, Any]]
@@ -160,6 +162,12 @@ def _opened_on_black(model: Model) -> Opened | None:
     blank = np.zeros((1, image.channels, image.height, image.width), np.float32)
     opened = open_network(model.network, blank)
     return opened if isinstance(model, ImageModel) else without_head(opened)
+
+
+def _black_image(model: Model) -> np.ndarray:
+    assert model.preprocessing is not None  # a model of images has one
+    image = model.preprocessing
+    return np.zeros((image.height, image.width, image.channels), np.uint8)
 
 
 def _image_facts(model: Model) -> dict[str, Any]:
@@ -218,6 +226,7 @@ KINDS: dict[str, AppKind] = {
     "images": AppKind(
         refusal=_refusal_of_images,
         opened=_opened_on_black,
+        blank=_black_image,
         formula=lambda kind, formula, opened: formula,
         facts=_image_facts,
         body=_image_body,
@@ -229,6 +238,7 @@ KINDS: dict[str, AppKind] = {
     "texts": AppKind(
         refusal=refusal_of_texts,
         opened=opened_on_text,
+        blank=lambda model: "",
         formula=formula_of_text,
         facts=lambda model: text_columns(model.joined_columns),
         body=text_body,

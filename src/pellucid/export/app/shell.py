@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
 from pellucid.language.catalogue import CHINESE, ENGLISH, language, translated
+from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import checksum, deflated, joined_script, policy_of, visible
 from pellucid.runtime.by_target import IN_FILES
 from pellucid.runtime.metadata import Metadata
@@ -197,9 +198,17 @@ class _Area(NamedTuple):
 _AREAS = {"images": _Area("images.html", "nothingYet"), "texts": _Area("texts.html", "nothingTyped")}
 
 
+# Classes that a title names.
+_MOST_NAMED = 3
+
+
 def heading(metadata: Metadata, card: Mapping[str, Any]) -> str:
-    """Title of a page: that of its card, or else the name of its model."""
-    return str(card.get("title") or metadata.model)
+    """Title of a page: the one asked for, or its first classes; of numbers its data, or the name of its model."""
+    names, title = metadata.classes, card.get("title")
+    if title or not names:
+        return str(title or card.get("data") or metadata.model)
+    first, others = ", ".join(names[:_MOST_NAMED]), len(names) - _MOST_NAMED
+    return first if others <= 0 else Sentence("{first} and {others} more", first, others)
 
 
 def asking_page(metadata: Metadata, card: Mapping[str, Any], served: Served) -> ServedPage:
@@ -241,6 +250,10 @@ def asking_page(metadata: Metadata, card: Mapping[str, Any], served: Served) -> 
         "facts": app,
         "card": card,
         "weights": "",
+        "numbers": "",
+        "source": "",
+        "learns": False,
+        "drives_images": False,
         **script_values(f"{kind}/asking.js"),
     }
     page = filled(values, app, json.dumps({"layers": [], "places": {}}), {}, served)

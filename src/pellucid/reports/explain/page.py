@@ -221,59 +221,75 @@ def _rendered(explanation: Explanation, source: str, budget: int) -> str:
     if explanation.opened is not None:
         page_data = described(explanation, packed)
         page_data["chosen"] = chosen_units(explanation, packed)
-    contributions = _contributions(explanation)
-    page_data["drivers"] = _attribution_data(explanation, contributions, packed)
-    loss = LOSSES.get(explanation.kind, "")
-    if explanation.latents is not None:
-        loss = _LOSS_OF_BOUND
-    elif explanation.contest is not None:
-        loss = _LOSS_OF_CONTEST
-    script, text = joined_script(_START), explanation.inputs
-    states = None if explanation.backward is None else explanation.backward.target
+    shown = shown_values(explanation, packed)
+    page_data["drivers"] = shown["drawn"]
+    script = joined_script(_START)
     return (
         page_environment()
         .get_template("explain.html")
         .render(
-            explanation=explanation,
+            shown,
             words=words_of(page_environment(), explanation.kind),
             source=source,
-            shown_text=text[:_LONGEST_TEXT] if isinstance(text, str) else "",
-            answers=_answers(explanation),
-            layers=[each for each in explanation.layers if each.kind not in HIDDEN],
-            known_labels=known_labels(states),
-            has_temperature=any(each.name == "temperature" for each in explanation.layers),
-            loss_formula=mathml(loss),
-            contest=explanation.contest,
-            contest_terms=_CONTEST_TERMS,
-            contest_seed=CONTEST_SEED,
-            latents=None if explanation.latents is None else _latents(explanation, explanation.latents),
-            bound_formula=mathml(_BOUND),
-            noise_seed=LATENT_SEED,
-            kernel_formula=mathml(_KERNEL),
-            stages=stages_of(explanation),
-            is_bag=any(each.kind == "weighed-sum" for each in explanation.layers),
-            formulas={each.name: mathml(each.formula) for each in explanation.layers},
-            drivers=[
-                {
-                    "title": _TITLES[each.name],
-                    "driver": each,
-                    "plots": _plots(each.trial),
-                    "largest": np.argsort(-np.abs(each.scores.ravel()), kind="stable")[
-                        :_SHOWN_TERMS
-                    ].tolist(),
-                }
-                for each in (() if explanation.attributions is None else explanation.attributions.methods)
-            ],
-            contributions=contributions,
-            album=_album(explanation),
-            left_out=packed.left_out,
-            gradients_left_out=packed.gradients_left_out,
             script=Markup(script),  # our own file
             checksum=checksum(script),
             page_data=_as_json(page_data),
             numbers=packed.text,
         )
     )
+
+
+def shown_values(explanation: Explanation, packed: Packed) -> dict[str, Any]:
+    """What templates show of an explanation in any language; maps that scripts draw are added to `packed`.
+
+    `drawn` has the names of these maps and whether zero is the middle of their colours, as `drivers` in the
+    script's types.
+    """
+    text, contributions = explanation.inputs, _contributions(explanation)
+    states = None if explanation.backward is None else explanation.backward.target
+    methods = () if explanation.attributions is None else explanation.attributions.methods
+    return {
+        "explanation": explanation,
+        "shown_text": text[:_LONGEST_TEXT] if isinstance(text, str) else "",
+        "answers": _answers(explanation),
+        "layers": [each for each in explanation.layers if each.kind not in HIDDEN],
+        "known_labels": known_labels(states),
+        "has_temperature": any(each.name == "temperature" for each in explanation.layers),
+        "loss_formula": loss_formula(explanation),
+        "contest": explanation.contest,
+        "contest_terms": _CONTEST_TERMS,
+        "contest_seed": CONTEST_SEED,
+        "latents": None if explanation.latents is None else _latents(explanation, explanation.latents),
+        "bound_formula": mathml(_BOUND),
+        "noise_seed": LATENT_SEED,
+        "kernel_formula": mathml(_KERNEL),
+        "stages": stages_of(explanation),
+        "is_bag": any(each.kind == "weighed-sum" for each in explanation.layers),
+        "formulas": {each.name: mathml(each.formula) for each in explanation.layers},
+        "drivers": [
+            {
+                "title": _TITLES[each.name],
+                "driver": each,
+                "plots": _plots(each.trial),
+                "largest": np.argsort(-np.abs(each.scores.ravel()), kind="stable")[:_SHOWN_TERMS].tolist(),
+            }
+            for each in sorted(methods, key=lambda each: not each.trial.is_faithful)
+        ],
+        "contributions": contributions,
+        "album": _album(explanation),
+        "left_out": packed.left_out,
+        "gradients_left_out": packed.gradients_left_out,
+        "drawn": _attribution_data(explanation, contributions, packed),
+    }
+
+
+def loss_formula(explanation: Explanation) -> Markup:
+    """Formula of the loss that gradients are of, by what the model answers or makes."""
+    if explanation.latents is not None:
+        return mathml(_LOSS_OF_BOUND)
+    if explanation.contest is not None:
+        return mathml(_LOSS_OF_CONTEST)
+    return mathml(LOSSES.get(explanation.kind, ""))
 
 
 def page_environment() -> Environment:

@@ -1,30 +1,13 @@
 // The page as what answers: its model run in the browser, with every member, layer and decision of it opened.
-import { clamp } from "../../../reports/explain/script/arrays.js";
 import { byId, shown } from "../../../reports/explain/script/dom.js";
-import { thumbnail } from "../../../reports/explain/script/drawing.js";
-import {
-  chooseLayer,
-  current,
-  drawLayer,
-  drawUnit,
-  loudestUnit,
-  pinUnit,
-  placeInAddress,
-  startCopying,
-  startMaps,
-  startStrip,
-  stripButtons,
-} from "../../../reports/explain/script/page.js";
-import { keep, shownLayers } from "../../../reports/explain/script/page_data.js";
-import { actions } from "../../../reports/explain/script/unit_views.js";
-import { forgetValues, layerValue } from "../../../reports/explain/script/values.js";
+import { keep } from "../../../reports/explain/script/page_data.js";
 import { answered } from "./answer.js";
 import { app } from "./app.js";
 import { decision } from "./decision.js";
 import { sentence, showDecision, tableOfRows } from "./opened_models.js";
+import { showNetwork } from "./living.js";
 import { opening } from "./opening.js";
 import { say } from "./words/language.js";
-/** @import { Whole } from "../../../reports/explain/script/types.js" */
 /** @import { InputKind, OpenedAnswer, Way } from "./types.js" */
 
 // The members of an average: what each says, times its share of the weights, adds up to the answer.
@@ -61,52 +44,6 @@ function showMembers({ said, parts }) {
   );
 }
 
-// The network, alive: every layer follows the input, and any unit of it opens its arithmetic.
-
-/** @type {{ canvases: (HTMLCanvasElement | null)[], isStarted: boolean }} */
-const glass = { canvases: [], isStarted: false };
-
-/** Show every layer as it is for an input. @param {Map<string, Whole>} values */
-function showValues(values) {
-  for (const [name, found] of values) keep(name, found);
-  forgetValues();
-  if (!shownLayers.length) return;
-  if (glass.isStarted) drawAnew();
-  else startGlass();
-}
-
-function startGlass() {
-  glass.isStarted = true;
-  Object.assign(actions, { pinUnit });
-  glass.canvases = [...stripButtons()].map((each) => each.querySelector("canvas"));
-  startStrip();
-  startMaps();
-  startCopying();
-  openPlace();
-  window.onhashchange = () => {
-    if (location.hash.includes("/")) openPlace();
-  };
-}
-
-function openPlace() {
-  const { layer, unit } = placeInAddress();
-  if (layer) chooseLayer(layer, unit);
-}
-
-function drawAnew() {
-  shownLayers.forEach((layer, at) => {
-    const canvas = glass.canvases[at];
-    if (canvas) thumbnail(canvas, layerValue(layer.name));
-  });
-  const { pinned } = current;
-  if (!pinned) return;
-  // The unit that was chosen stays, in a text that has become shorter the last one; else it is the strongest here.
-  const { layer, unit } = pinned;
-  pinned.unit = current.isAsked ? clamp(unit, layer.shape) : loudestUnit(layer);
-  drawLayer(pinned.layer);
-  drawUnit(pinned);
-}
-
 // The model as what answers inputs of a kind.
 
 /** Whether something below the bars explains a single label: words, members or a classical model. */
@@ -130,9 +67,10 @@ export function inBrowser(kind) {
       for (const [name, tensor] of await opening.weights(app.tensors)) keep(name, tensor);
     },
     answer,
-    show(found) {
+    show(found, ready, label) {
       showMembers(found);
-      showValues(found.values);
+      showNetwork(found, label);
+      kind.pictured?.(ready);
       showDecision(found, kind.words);
     },
     hide() {
@@ -141,7 +79,7 @@ export function inBrowser(kind) {
         if (part) part.hidden = true;
       }
     },
-    open: (ready) => showValues(answer(ready).values),
+    open: (ready) => showNetwork(answer(ready), null),
     inputs: (ready) => Array.from(kind.inputs(ready, app.bodies[app.opened], false).data),
   };
 }

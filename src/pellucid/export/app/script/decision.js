@@ -74,6 +74,7 @@ const ofClass = {
     return [said.indexOf(Math.max(...said))];
   },
   explained: (said) => ofClass.decided(said)[0],
+  against: (_, own) => own,
   probability: (said) => said[ofClass.decided(said)[0]],
   sorted,
   served,
@@ -117,6 +118,7 @@ const ofClass = {
     tempered: "membersTempered",
     others: "more",
     facts: "classes",
+    loss: "lossOfClass",
   },
 };
 
@@ -131,6 +133,10 @@ const ofLabels = {
   explained(said) {
     const answers = ofLabels.decided(said);
     return chosen.label ?? mostOf(said, answers.length ? answers : [...said.keys()]);
+  },
+  against(said) {
+    const answers = ofLabels.decided(said);
+    return [...said.keys()].map((at) => Number(answers.includes(at)));
   },
   probability(said) {
     const answers = ofLabels.decided(said);
@@ -199,6 +205,7 @@ const ofLabels = {
     tempered: "membersTempered",
     others: "moreLabels",
     facts: "labels",
+    loss: "lossOfLabels",
   },
 };
 
@@ -219,6 +226,7 @@ function ofQuestions(above) {
 const ofOrdered = {
   ...ofClass,
   said: (outputs, temperature) => ofClass.tempered(ofQuestions(Array.from(outputs, sigmoid)), temperature),
+  against: (said) => said.slice(1).map((_, at) => Number(at < ofClass.decided(said)[0])),
   scored: ofLabels.scored,
   columns: ofQuestions,
   // That of the class being reached, or left behind where it is the lowest.
@@ -226,7 +234,7 @@ const ofOrdered = {
   wholeOf: ofLabels.wholeOf,
   hasPairs: false,
   above: ofLabels.above,
-  words: { ...ofClass.words, terms: "termsOrdered" },
+  words: { ...ofClass.words, terms: "termsOrdered", loss: "lossOfOrdered" },
 };
 
 // A number of each input.
@@ -236,6 +244,7 @@ const ofNumber = {
   ...ofLabels,
   decided: () => [],
   explained: () => 0,
+  against: () => null,
   probability: null,
   sorted: () => [],
   served: ({ label }) => [Number(label)],
@@ -254,6 +263,7 @@ const ofNumber = {
     members: "membersNumber",
     tempered: null,
     facts: null,
+    loss: "lossOfNumber",
   },
 };
 

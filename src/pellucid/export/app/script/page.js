@@ -3,7 +3,7 @@ import { button, byId, element, shown } from "../../../reports/explain/script/do
 import { app } from "./app.js";
 import { decision, digits, joinedNames, labelOf, looksForeign, passedError, statusOf } from "./decision.js";
 import { nameNode, reasonOf, say, startLanguage, nameText } from "./words/language.js";
-/** @import { Answer, Named, Opening, OnPage, Row, Way } from "./types.js" */
+/** @import { Answer, Example, Named, Opening, OnPage, Row, Way } from "./types.js" */
 /** @import { Name, Word } from "./words/language.js" */
 
 // The answer in words and bars: the most probable classes, and one line on how far it is to be relied on.
@@ -164,21 +164,53 @@ async function timed(way, ready) {
   return { ...answer, milliseconds: performance.now() - start };
 }
 
+/** @template Ready @typedef {{ name: Name, ready: Ready, example?: Example }} Input that is answered, perhaps an example as it was */
+
 /**
  * Show an answer; once more where the language or the label that is explained changes.
  * @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way
- * @param {{ name: Name, ready: Ready }} input @param {Given & { milliseconds: number }} answer
+ * @param {Input<Ready>} input @param {Given & { milliseconds: number }} answer
  */
-function show(kind, way, { name, ready }, answer) {
+function show(kind, way, { name, ready, example }, answer) {
   const draw = () => {
     showAnswer(name, answer);
-    way.show(answer, ready);
+    invite(answer, example !== undefined);
+    showWhetherExplained(example);
+    way.show(answer, ready, example?.label ?? null);
   };
   here.again = () => {
     kind.show(ready);
     draw();
   };
   draw();
+}
+
+// What the page invites to, and whether what Python computed is about the input that is shown.
+
+/** The class that people are asked to turn an input into: the second most probable of the one that was given. */
+const invited = { label: "" };
+
+/** @param {Answer} answer @param {boolean} isGiven whether nothing of the input was changed by hand */
+function invite({ said }, isGiven) {
+  if (app.answer !== "class" || app.classes.length < 2) return;
+  const now = labelOf(said);
+  if (isGiven || !invited.label) {
+    const second = decision.sorted(said).find((at) => app.classes[at] !== now);
+    invited.label = second === undefined ? "" : app.classes[second];
+  }
+  const key = now === invited.label ? "invitationReached" : kindOfInput;
+  byId("invitation").hidden = false;
+  byId("invitation").textContent = say(key, { label: invited.label });
+}
+
+const kindOfInput = document.getElementById("easel") ? "inviteToDraw" : "inviteToWrite";
+
+/** @param {Example | undefined} example that is shown as it was */
+function showWhetherExplained(example) {
+  const part = document.getElementById("explained");
+  if (!part) return;
+  part.hidden = example !== app.examples[0];
+  byId("explained-away").hidden = !part.hidden;
 }
 
 /**
@@ -206,14 +238,14 @@ function showProblem(way, name, error) {
  */
 async function takeAll(kind, way, originals) {
   let done = 0;
-  for (const { name, original } of originals) {
+  for (const { name, original, example } of originals) {
     try {
       const ready = await kind.read(original);
       const answer = await timed(way, ready);
       /** @param {Given & { milliseconds: number }} found */
       const open = (found) => {
         kind.show(ready);
-        show(kind, way, { name, ready }, found);
+        show(kind, way, { name, ready, example }, found);
         byId("answer-title").scrollIntoView({ block: "nearest" });
       };
       if (done === 0) open(answer);
@@ -286,13 +318,21 @@ const asked = (kind, way) => ({
  * @template Ready @param {OnPage<Ready>} kind @param {(originals: Named[]) => void} take
  */
 function startExamples(kind, take) {
-  const buttons = app.examples.map(({ original, label }, at) => {
-    const name = () => say("exampleName", { number: at + 1, label });
-    const made = button({ class: "example plain-button" }, "", () => take([{ name, original }]));
-    made.append(kind.preview(original, () => say("example", { number: at + 1 })));
+  const buttons = app.examples.map((example, at) => {
+    const made = button({ class: "example plain-button" }, "", () => take([namedExample(example)]));
+    made.append(kind.preview(example.original, () => say("example", { number: at + 1 })));
     return made;
   });
-  if (buttons.length) byId("examples").replaceChildren(...buttons);
+  document.getElementById("examples")?.replaceChildren(...buttons);
+  const again = document.getElementById("explained-again");
+  if (again) again.onclick = () => take([namedExample(app.examples[0])]);
+}
+
+/** An example with what it is called: its own name, or its number and label. @param {Example} example @returns {Named} */
+function namedExample(example) {
+  const { name, label, original } = example;
+  const number = app.examples.indexOf(example) + 1;
+  return { name: name ?? (() => say("exampleName", { number, label })), original, example };
 }
 
 /** @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way */
@@ -307,7 +347,7 @@ async function started(kind, way) {
   sayState(way.opens);
   await way.start();
   startTray();
-  /** @type {(input: { name: Name, ready: Ready }) => void} */
+  /** @type {(input: Input<Ready>) => void} */
   const changed = latestOnly(async (input) => {
     try {
       show(kind, way, input, await timed(way, input.ready));
@@ -320,10 +360,24 @@ async function started(kind, way) {
   kind.start({
     take,
     changed: (name, ready) => changed({ name, ready }),
-    opened: (ready) => openLater(way, ready),
+    opened: (ready) => (app.examples.length ? undefined : openLater(way, ready)),
   });
   sayState("ready");
+  if (app.examples.length) here.drawn = openFirst(kind, way);
   return asked(kind, way);
+}
+
+/**
+ * Open the page on its first example, unless somebody has given an input meanwhile.
+ * @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way
+ */
+async function openFirst(kind, way) {
+  const { name, original, example } = namedExample(app.examples[0]);
+  const ready = await kind.read(original);
+  const answer = await timed(way, ready);
+  if (here.again) return;
+  kind.show(ready);
+  show(kind, way, { name, ready, example }, answer);
 }
 
 /**
@@ -345,6 +399,7 @@ function sayState(key) {
   const state = byId("state");
   state.dataset.say = key;
   state.textContent = say(key);
+  state.classList.toggle("hidden", key === "ready");
 }
 
 /** Sentences that hold facts about the model and the file. */
@@ -361,7 +416,7 @@ function sayFacts() {
 /** Where the answers come from, and how that is known. */
 function proofText() {
   if (app.served) return say(app.served.asks ? "proofAsking" : "proofServed");
-  if (!app.proof) return say("notProved");
+  if (!app.proof) return say(app.examples[0]?.name ? "notCompared" : "notProved");
   const difference = Math.max(app.proof.difference, LEAST_TOLD).toExponential(0);
   return say("proved", { ...app.proof, difference });
 }

@@ -37,7 +37,7 @@
  * @property {NoveltyFacts | null} novelty
  * @property {[error: number, trust: number | null][]} abstention
  * @property {Record<string, TensorPlace>} tensors
- * @property {{ original: Original, label: string }[]} examples of the test, to try the model on
+ * @property {Example[]} examples to try the model on; the page opens on the first
  * @property {{ examples: number, difference: number, browser: string } | null} proof
  * @property {{ query: string, asks: boolean } | null} served how a server hands the page out: what addresses of its API
  *   end in, and whether it answers itself; null of a file
@@ -94,6 +94,8 @@
  *   threshold decides for; all labels that are probable enough, if any; of numbers none
  * @property {(said: number[]) => number} explained the class that is answered, the chosen label or the most probable
  *   answered
+ * @property {(said: number[], own: number | null) => number | number[] | null} against what the loss is against: a
+ *   class, all labels as they are answered, or nothing of a number
  * @property {((said: number[]) => number) | null} probability that the class is right; that all labels are, were they
  *   independent of each other; null where there is none
  * @property {(said: number[]) => number[]} sorted what has a bar, in its order
@@ -117,7 +119,7 @@
  * @property {(leaf: Leaf) => Record<string, string>} leaf what a single one says
  * @property {{
  *   linear: Word, kernel: Word, forest: Word, leaf: Word, terms: Word, members: Word, tempered: Word | null,
- *   others: Word, facts: Word | null,
+ *   others: Word, facts: Word | null, loss: Word,
  * }} words how each kind of model comes to its answer, the bars that are folded, and what there is to answer
  */
 
@@ -142,7 +144,12 @@
 
 /** @typedef {File | Record<string, string>} Original as people hand it over, or as Python writes it for the proof */
 
-/** @typedef {{ name: Name, original: Original }} Named */
+/**
+ * An input that the page holds, with its label; without a name it is a test example.
+ * @typedef {{ original: Original, label: string, name?: string }} Example
+ */
+
+/** @typedef {{ name: Name, original: Original, example?: Example }} Named */
 
 /**
  * What is particular to a kind of input on the page.
@@ -160,6 +167,7 @@
  * @typedef {object} Opened
  * @property {(body: Body) => FeatureWords | undefined} words of features of the input itself
  * @property {(ready: Ready) => void} [answered] what is to be done once another input was answered
+ * @property {(ready: Ready) => void} [pictured] draw the input small, as the beginning of the overview, and below what drove it
  */
 
 /**
@@ -176,7 +184,8 @@
  * @property {"opening" | "ready"} opens what is said before the first answer is possible
  * @property {() => Promise<void>} start make it possible
  * @property {(ready: Ready) => Given | Promise<Given>} answer rejects with an `Error` in words where there is none
- * @property {(answer: Given, ready: Ready) => void} show what is known of an answer beside its bars
+ * @property {(answer: Given, ready: Ready, label: string | null) => void} show what is known of an answer beside its
+ *   bars; `label`: of the example that it is of
  * @property {() => void} hide all of that
  * @property {(ready: Ready) => void} open what there is before anybody gave an input
  * @property {(ready: Ready) => number[]} [inputs] what a network takes of an input, which the proof compares

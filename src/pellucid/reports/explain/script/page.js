@@ -5,10 +5,9 @@ import { legend, outline, paint, thumbnail } from "./drawing.js";
 import { backwardView, WEIGHT_TITLE } from "./gradient_views.js";
 import { dropoutView, kernelsOf, laidOut, markStep, moreOf } from "./layer_views.js";
 import {
-  hasLearnt,
   isOfPatches,
-  layerCalled,
-  learntOf,
+  knownLayer,
+  layerName,
   pageData,
   shownLayers,
   stored,
@@ -19,86 +18,10 @@ import { drawField, followUnit, showWindow } from "./seen_views.js";
 import { actions, arithmeticText, arithmeticView } from "./unit_views.js";
 import { chosenUnits } from "./units.js";
 import { drawnNumbers, gradientAt, numberAt, picturedNumbers } from "./values.js";
-import { message, layerWords } from "./words/message.js";
-/** @import { Layer, Layout, Numbers, Pinned, Scale, Unit, View, Weight } from "./types.js" */
+import { allTabs, current, firstLayer, placeInAddress, rememberPlace, showView } from "./views.js";
+import { message } from "./words/message.js";
+/** @import { Layer, Layout, Numbers, Pinned, Scale, Unit, View } from "./types.js" */
 /** @import { MessageKey } from "./words/message.js" */
-
-// What the page shows: the view, and of a network the chosen layer, its pinned unit and weight.
-
-/**
- * `pinned`: null where the model has no network to open; `isChosen`, `isAsked`: whether the reader chose the layer, or
- * the unit too, by click, key or link, rather than the page.
- * @type {{ view: View, pinned: Pinned | null, isChosen: boolean, isAsked: boolean }}
- */
-export const current = { view: "forward", pinned: null, isChosen: false, isAsked: false };
-
-// The address after #, which remembers the place: #view/layer/unit/weight.
-
-/** @type {View[]} */
-const VIEWS = ["forward", "backward", "bound", "drove"];
-
-/** @param {string} text */
-const numbersOf = (text) => text.split(",").map(Number);
-
-/** Write the place that is shown. */
-export function rememberPlace() {
-  const place = placeText();
-  if (location.hash !== place) history.replaceState(null, "", place);
-}
-
-function placeText() {
-  const { view, pinned } = current;
-  if (!pinned) return `#${view}`;
-  const { layer, unit, weight } = pinned;
-  const weightText = weight && weight[1] ? `/${encodeURIComponent(weight[0])}:${weight[1].join(",")}` : "";
-  return `#${view}/${encodeURIComponent(layer.name)}/${unit.join(",")}${weightText}`;
-}
-
-/**
- * The layer that a view opens with: backwards the last one with weights, near the loss, where the error sets out, and
- * else the second one, since the first only scales the inputs.
- * @param {View} view
- */
-export function firstLayer(view) {
-  const last = view === "backward" ? shownLayers.filter(hasLearnt).pop() : undefined;
-  return last ?? shownLayers[shownLayers.length > 1 ? 1 : 0];
-}
-
-/**
- * The place that the address names; `isNamed`: whether it names a layer.
- * @returns {{ view: View, layer: Layer | null, isNamed: boolean, unit: Unit | null, weight: Weight | null }}
- */
-export function placeInAddress() {
-  const [viewName, name, unit, weight] = location.hash.slice(1).split("/");
-  const view = viewOf(viewName);
-  const named = layerCalled(decodeURIComponent(name || ""));
-  const layer = (named ? (named.hidden ? null : named) : firstLayer(view)) ?? null;
-  return {
-    view,
-    isNamed: named !== undefined,
-    layer,
-    unit: unit ? numbersOf(unit) : null,
-    weight: layer && weightFrom(layer, weight),
-  };
-}
-
-/** @param {string} name @returns {View} */
-function viewOf(name) {
-  if (VIEWS.some((view) => view === name) && document.getElementById(`tab-${name}`)) {
-    return /** @type {View} */ (name);
-  }
-  // A model as a page has this one view alone, and no tabs.
-  return document.getElementById("panel-drove") ? "drove" : "forward";
-}
-
-/**
- * A weight as the address names it.
- * @param {Layer} layer @param {string | undefined} text @returns {Weight | null}
- */
-function weightFrom(layer, text) {
-  const [name, index] = decodeURIComponent(text || "").split(":");
-  return index && learntOf(layer).includes(name) ? [name, numbersOf(index)] : null;
-}
 
 // The numbers of the chosen layer as an image: drawn, outlined at the pinned unit, led by pointer and keys.
 
@@ -213,7 +136,7 @@ function unitBeside({ shape }, unit, key) {
 /** @param {Layer} layer */
 export function drawLayer(layer) {
   const isBackward = current.view === "backward";
-  byId("layer-title").textContent = message("layerTitle", { name: layer.name, words: layerWords(layer) });
+  byId("layer-title").textContent = message("layerTitle", { name: layer.name, words: layerName(layer.name) });
   const facts = document.querySelector(`[data-layer-facts="${CSS.escape(layer.name)}"]`);
   byId("as-text-title").textContent = message("asText");
   byId("copy").textContent = message("copy");
@@ -288,42 +211,18 @@ const unitInputs = ({ layer, unit }) =>
     );
   });
 
-// The views as tabs: forward, backward, and what drove the answer.
+// The views as tabs.
 
-const allTabs = () => [
-  .../** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[role=tab]")),
-];
-
-/** @param {View} view */
-export function showView(view) {
-  current.view = view;
-  for (const tab of allTabs()) {
-    const isOwn = tab.dataset.view === view;
-    tab.setAttribute("aria-selected", isOwn ? "true" : "false");
-    tab.tabIndex = isOwn ? 0 : -1;
-  }
-  for (const [id, isHidden] of Object.entries({
-    "panel-network": view !== "forward" && view !== "backward",
-    "panel-bound": view !== "bound",
-    "panel-drove": view !== "drove",
-    loss: view !== "backward",
-  })) {
-    const part = document.getElementById(id);
-    if (part) part.hidden = isHidden;
-  }
-  document.body.dataset.view = view;
-}
-
-/**
- * Let clicks and arrow keys change the view.
- * @param {() => void} onView what is done once another view is shown
- */
-export function startTabs(onView) {
+/** Let clicks and arrow keys change the view, and show the place in the address, now and whenever it changes. */
+export function startViews() {
   const tabs = allTabs();
   for (const tab of tabs) {
     tab.onclick = () => {
       showView(/** @type {View} */ (tab.dataset.view));
-      onView();
+      // What the page chose itself gives way to what matters most in this view.
+      const { view, pinned, isChosen, isAsked } = current;
+      if (pinned) chooseLayer(isChosen ? pinned.layer : firstLayer(view), isAsked ? pinned.unit : null);
+      rememberPlace();
     };
     tab.onkeydown = (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -333,6 +232,22 @@ export function startTabs(onView) {
       next.click();
     };
   }
+  // The link to the page's main part is no place of its own.
+  window.onhashchange = () => {
+    if (location.hash === "#main") return;
+    const before = current.view;
+    showPlaceInAddress();
+    const isOpened = current.view === "forward" || current.view === "backward";
+    if (current.view !== before && current.pinned && isOpened) showTitle();
+  };
+  showPlaceInAddress();
+}
+
+function showPlaceInAddress() {
+  const { view, layer, isNamed, unit, weight } = placeInAddress();
+  showView(view);
+  current.isChosen = isNamed;
+  if (layer) chooseLayer(layer, unit, weight);
 }
 
 // Choosing a layer, pinning a unit or a weight: what is drawn anew, and where one goes on typing.
@@ -393,7 +308,7 @@ export const stripButtons = () =>
   /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll(".strip button"));
 
 /** @param {Unit} unit @param {string} [focused] id of a field */
-export function pinUnit(unit, focused) {
+function pinUnit(unit, focused) {
   const { pinned } = current;
   if (!pinned) return;
   pinned.unit = clamp(unit, pinned.layer.shape);
@@ -406,11 +321,24 @@ export function pinUnit(unit, focused) {
   byId("said").textContent = message("unitChosen", parts);
 }
 
+/** Open a unit of another layer. @param {string} name @param {Unit} unit */
+function goToUnit(name, unit) {
+  const layer = knownLayer(name);
+  if (layer.hidden) return;
+  chooseLayer(layer, unit);
+  Object.assign(current, { isChosen: true, isAsked: true });
+  rememberPlace();
+  byId("unit-title").scrollIntoView({ block: "nearest" });
+}
+
+/** Let clicks within the views of units open others. */
+export const startUnits = () => Object.assign(actions, { pinUnit, pinWeight, goToUnit });
+
 /**
  * @param {string} name of a tensor @param {number[] | null} index the loudest where none is asked for
  * @param {string} [focused] id of a field
  */
-export function pinWeight(name, index, focused = WEIGHT_TITLE) {
+function pinWeight(name, index, focused = WEIGHT_TITLE) {
   const { pinned } = current;
   if (!pinned) return;
   pinned.weight = [name, index && clamp(index, need(stored(name)).shape)];
@@ -472,7 +400,7 @@ function choose(layer) {
 }
 
 /** Scroll to the heading of the chosen layer where it is out of view, below what stays at the top of the window. */
-export function showTitle() {
+function showTitle() {
   const title = byId("layer-title");
   const { top, bottom } = title.getBoundingClientRect();
   const margin = Number.parseFloat(getComputedStyle(title).scrollMarginTop) || 0;

@@ -1,7 +1,7 @@
 // What Python writes into a page: its layers, its tokens, and its numbers as named arrays.
 import { bytesOfBase64, partOf, product, wholeOf } from "./arrays.js";
 import { byId } from "./dom.js";
-import { message } from "./words/message.js";
+import { layerWords, message } from "./words/message.js";
 /** @import { Floats, HiddenLayer, Layer, LayerFacts, Numbers, PageData } from "./types.js" */
 
 // Layers of the network, and the page's data document.
@@ -39,6 +39,15 @@ export function knownLayer(name) {
   const layer = byName.get(name);
   if (!layer) throw new Error(`the network has no layer ${name}`);
   return layer;
+}
+
+/** What people call a layer: what it does, with its number where several do the same. @param {string} name */
+export function layerName(name) {
+  const layer = byName.get(name);
+  if (!layer) return name === "inputs" ? message("inputs") : name;
+  const alike = shownLayers.filter(({ words }) => words === layer.words);
+  const number = alike.findIndex((each) => each.name === name) + 1;
+  return alike.length > 1 ? message("numbered", { words: layerWords(layer), number }) : layerWords(layer);
 }
 
 /**

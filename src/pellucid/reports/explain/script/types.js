@@ -143,6 +143,8 @@
  * @property {string[] | null} names of what is seen, where an index says too little
  * @property {[seen: string, weight: string]} columns what both factors of a product are called
  * @property {((at: number) => Weight) | null} weightAt the weight at a place; null: none is learnt
+ * @property {((at: number) => [layer: string, unit: Unit]) | null} seenAt the unit that is seen at a place, perhaps beyond
+ *   the edge of its layer; null where it is no unit of a layer
  */
 
 /**

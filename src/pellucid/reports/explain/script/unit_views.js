@@ -21,16 +21,19 @@ import {
   grid,
   isLearnt,
   knownLayer,
+  layerCalled,
+  layerName,
   pageData,
   stored,
   tokenAtStep,
   tokenLabel,
   tokensBetween,
 } from "./page_data.js";
+import { neuronView } from "./neuron_views.js";
 import { looksView } from "./patches.js";
 import { chosenUnits, openUnit } from "./units.js";
 import { fieldOf } from "./values.js";
-import { message, layerWords } from "./words/message.js";
+import { layerWords, message } from "./words/message.js";
 /** @import { Choice, ComparedUnit, Floats, Layer, OpenedUnit, PastStep, Scale, Step, Unit } from "./types.js" */
 /** @import { Weighing } from "./types.js" */
 /** @import { MessageKey } from "./words/message.js" */
@@ -39,9 +42,10 @@ import { message, layerWords } from "./words/message.js";
 
 /**
  * @type {{ pinUnit: (unit: Unit, focused?: string) => void, pinWeight: (name: string, index: number[] | null,
- *   focused?: string) => void, }} focused: id of the field in which one goes on typing
+ *   focused?: string) => void, goToUnit: (layer: string, unit: Unit) => void }} focused: id of the field in which one
+ *   goes on typing
  */
-export const actions = { pinUnit() {}, pinWeight() {} };
+export const actions = { pinUnit() {}, pinWeight() {}, goToUnit() {} };
 
 // The products of a weighed sum as a table, the largest first; each weight leads to its gradient.
 
@@ -67,6 +71,16 @@ function weightLink(weighing, at, digits = 5) {
   return button({ class: "number-button", title }, text, () => actions.pinWeight(name, index));
 }
 
+/** What a product sees by its name, to be opened where it is a unit. @param {Weighing} weighing @param {number} at */
+function unitLink(weighing, at) {
+  const text = nameOf(weighing, at);
+  const [source, unit] = weighing.seenAt?.(at) ?? ["", []];
+  const layer = layerCalled(source);
+  if (!layer || layer.hidden || unit.some((each, axis) => each < 0 || each >= layer.shape[axis])) return text;
+  const title = message("opensUnit", { layer: layerName(source), unit: indexText(unit) });
+  return button({ class: "number-button", title }, text, () => actions.goToUnit(source, unit));
+}
+
 /** @param {Weighing} weighing */
 function productTable(weighing) {
   const { patch, products, sum } = weighing;
@@ -75,7 +89,7 @@ function productTable(weighing) {
     element(
       "tr",
       {},
-      rowHead(nameOf(weighing, at)),
+      rowHead(unitLink(weighing, at)),
       cell(shown(patch[at])),
       element("td", {}, weightLink(weighing, at)),
       cell(shown(products[at])),
@@ -396,6 +410,9 @@ function calculationView(layer, unit, { history, weighings, choice, value, curve
   const isRecurrent = layer.kind === "lstm" || layer.kind === "gru";
   return [
     ...(isRecurrent && history ? [gatesView(layer, unit[0], history)] : []),
+    ...(weighings.length === 1 && weighings[0].shape.length === 1
+      ? neuronView(layer, unit, weighings[0], (name, other) => actions.goToUnit(name, other))
+      : []),
     ...weighings.flatMap(weighingView),
     ...(layer.kind.includes("average")
       ? [element("p", { class: "quiet" }, message("meanIsConvolution"))]

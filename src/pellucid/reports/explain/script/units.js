@@ -15,7 +15,7 @@ import {
 } from "./functions.js";
 import { exponentials, sumOf } from "./shares.js";
 import { isCopy, placesOf, summandsOf } from "./notation.js";
-import { gramOf, pageData, partOfChannel, stored, tokenLabel } from "./page_data.js";
+import { gramOf, layerCalled, pageData, partOfChannel, stored, tokenLabel } from "./page_data.js";
 import { boundLine, layerValue, lineOf, numberAt, taken, tensorOf, tensorsOf, wholesOf } from "./values.js";
 import { message } from "./words/message.js";
 /** @import { ComparedUnit, HandKind, Layer, LineDeclaration, Numbers, OpenedUnit, Pair } from "./types.js" */
@@ -41,6 +41,7 @@ function weigh(parts) {
     names: null,
     columns: columnsOfProduct(),
     weightAt: null,
+    seenAt: null,
     ...parts,
     products,
     sums,
@@ -50,12 +51,15 @@ function weigh(parts) {
   };
 }
 
+/** Names in a line of the values that a layer takes. */
+const SOURCES = ["x", "a"];
+
 /**
  * What a table of a sum shows besides its numbers: names of what it sees, of its columns, and the weight at each place.
  * @param {Layer} layer @param {LineDeclaration} line
  * @param {Pick<ReturnType<typeof placesOf>, "shape" | "indexAt">} places
  */
-function wordsOfSum({ kind, weights }, line, { shape, indexAt }) {
+function wordsOfSum({ kind, weights, takes }, line, { shape, indexAt }) {
   const weight = line.factors.find(({ name }) => name === "W" || name === "E");
   const seen = line.factors[line.factors.length - 1];
   const every = Array.from({ length: product(shape) }, (_, at) => at);
@@ -65,7 +69,10 @@ function wordsOfSum({ kind, weights }, line, { shape, indexAt }) {
   if (kind === "weighed-sum") names = every.map((at) => gramOf(indexAt(seen, at)[0]));
   /** @type {Weighing["weightAt"]} */
   const weightAt = weight ? (at) => [weights[0], indexAt(weight, at)] : null;
-  return { names, columns: columnsOfProduct(kind), weightAt };
+  const source = takes[SOURCES.indexOf(seen.name)];
+  /** @type {Weighing["seenAt"]} */
+  const seenAt = source && layerCalled(source) ? (at) => [source, indexAt(seen, at)] : null;
+  return { names, columns: columnsOfProduct(kind), weightAt, seenAt };
 }
 
 /** @param {Layer} layer @param {LineDeclaration} line @param {Unit} unit @returns {OpenedUnit} */

@@ -2,11 +2,12 @@
 // The first import: nothing else begins before the documents of the page are opened.
 import { opening } from "../opening.js";
 import { wholeOf } from "../../../../reports/explain/script/arrays.js";
+import { element } from "../../../../reports/explain/script/dom.js";
 import { inAllColumns } from "../answer.js";
 import { inBrowser } from "../browser.js";
 import { startPage } from "../page.js";
 import { previewImage, readImage, startImages } from "./area.js";
-import { putOnEasel } from "./drawing.js";
+import { paintImage, putOnEasel } from "./drawing.js";
 import { FEATURES, PLACES } from "./features.js";
 /** @import { Body, InputKind } from "../types.js" */
 /** @import { FeatureKind } from "./features.js" */
@@ -29,6 +30,16 @@ function mapsOf({ data, height, width, channels }, isMirrored) {
 /** What a classical model without a network sees of an image. @param {Body} body */
 const featureKind = (body) => /** @type {FeatureKind} */ (body.input.features);
 
+/** Draw the image at the beginning of the overview, and below what drove the answer. @param {Image8} image */
+function pictureInput(image) {
+  const copy = document.querySelector("[data-input-copy]");
+  if (copy && !copy.firstChild) copy.append(element("canvas", { "aria-hidden": "true" }));
+  const under = document.getElementById("under");
+  for (const canvas of [copy?.firstChild, under]) {
+    if (canvas instanceof HTMLCanvasElement) paintImage(canvas, image);
+  }
+}
+
 /** @type {InputKind<Image8>} */
 const images = {
   read: readImage,
@@ -37,6 +48,7 @@ const images = {
   words: (body) => PLACES[featureKind(body)],
   show: putOnEasel,
   preview: previewImage,
+  pictured: pictureInput,
   start: (page) => startImages(page, (image) => image),
 };
 

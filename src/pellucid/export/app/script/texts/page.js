@@ -1,7 +1,7 @@
 // The text that is shown: its tokens, its words in colours, and what each of them adds.
 import { need } from "../../../../reports/explain/script/arrays.js";
 import { byId, cell, element, shown } from "../../../../reports/explain/script/dom.js";
-import { current } from "../../../../reports/explain/script/page.js";
+import { current } from "../../../../reports/explain/script/views.js";
 import { pageData, shapeOf } from "../../../../reports/explain/script/page_data.js";
 import { actions } from "../../../../reports/explain/script/unit_views.js";
 import { app, arraysOf } from "../app.js";

@@ -36,6 +36,10 @@ const TEXTS = {
     showText(read);
   },
   preview: previewText,
+  pictured({ text }) {
+    const copy = document.querySelector("#overview .picture.words");
+    if (copy) copy.textContent = [...text].slice(0, 60).join("");
+  },
   start(page) {
     const readyOf = (/** @type {string} */ text) => {
       const read = readText(text);

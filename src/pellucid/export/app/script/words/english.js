@@ -74,6 +74,33 @@ export const ENGLISH = {
     "Every layer, as it is for the input above. Choose a layer, then a unit: its arithmetic is opened.",
   mirrorNote:
     "The answer is the mean for the image and for its mirror image; the layers are those of the image as it is.",
+  views: "Views of this input",
+  viewForward: "Forward",
+  viewBackward: "Backward",
+  inviteToDraw: "Everything on this page follows your pen. Can you turn it into {label}?",
+  inviteToWrite: "Everything on this page follows what you type. Can you turn it into {label}?",
+  invitationReached: "Now it is {label} to the model.",
+  lossTitle: "The loss",
+  lossAgainst: "Against",
+  againstOwn: "its label, else the answer",
+  lossOfClass: "Cross-entropy of the logits against {label}: L = {loss}.",
+  lossOfLabels:
+    "Binary cross-entropy of the logits against the labels that are answered, their mean: L = {loss}.",
+  lossOfOrdered:
+    "Binary cross-entropy of the logits against the class that is answered, their mean: L = {loss}.",
+  lossOfNumber:
+    "The gradients are those of the predicted number itself, at the scale on which the network was trained: {loss}.",
+  droveBy: "Explained by",
+  gradCam: "Grad-CAM",
+  integratedGradients: "Integrated gradients",
+  droveUntested:
+    "Computed here for the input above, for the class that is answered. Whether it is faithful was not tested on this input; pellucid explain tests it.",
+  explainedTitle: "Tested in Python on the input that this page opened with",
+  explainedAway: "These tests are about the input that the page opened with.",
+  explainedAgain: "Show that input again",
+  givenTitle: "Other images",
+  givenTexts: "Other texts",
+  notCompared: "This page was not compared with the model in a browser; pellucid export does that.",
   cardTitle: "About this model",
   model: "model",
   cardTrained: "training data, examples",
