@@ -16,29 +16,35 @@ import {
 import { softmaxOf } from "./shares.js";
 import { bound, contracted, isCopy } from "./notation.js";
 import { addProducts, withBiasRows } from "./products.js";
-/** @import { Declaration, Floats, FloatsKind, Layer, Numbers, Pair, Pointwise, Whole } from "./types.js" */
+/** @import { CellStep, Declaration, Floats, FloatsKind, Layer, Numbers, Pair, Pointwise, Whole } from "./types.js" */
 
 // Layers that take each number by itself.
 
 /**
- * Steps whose operands are a number for each channel, or a setting: together they scale and shift each channel.
- * @param {Layer} layer @param {Pointwise[]} steps @param {Numbers[]} taken @param {FloatsKind} Kind
+ * Steps whose operands are a number for each channel, or a setting: together they scale and shift the channel.
+ * @param {Layer} layer @param {Pointwise[]} steps @param {Numbers[]} taken @param {number} channel @returns {Pair}
  */
-function scaled({ settings }, steps, taken, Kind) {
+export function factorAndShift({ settings }, steps, taken, channel) {
+  let [factor, shift] = [1, 0];
+  for (const [operation, , , operand, at] of steps) {
+    const own = at === "setting" ? settings[operand] : taken[Number(operand)].data[channel];
+    const number = operation === "/\u221a" ? Math.sqrt(own + settings.epsilon) : own;
+    if ("+-".includes(operation)) shift += operation === "+" ? number : -number;
+    else {
+      factor = operation === "*" ? factor * number : factor / number;
+      shift = operation === "*" ? shift * number : shift / number;
+    }
+  }
+  return [factor, shift];
+}
+
+/** @param {Layer} layer @param {Pointwise[]} steps @param {Numbers[]} taken @param {FloatsKind} Kind */
+function scaled(layer, steps, taken, Kind) {
   const [{ data, shape }] = taken;
   const made = new Kind(data.length);
   const size = product(shape.slice(1));
   for (let channel = 0; channel < shape[0]; channel += 1) {
-    let [factor, shift] = [1, 0];
-    for (const [operation, , , operand, at] of steps) {
-      const own = at === "setting" ? settings[operand] : taken[Number(operand)].data[channel];
-      const number = operation === "/\u221a" ? Math.sqrt(own + settings.epsilon) : own;
-      if ("+-".includes(operation)) shift += operation === "+" ? number : -number;
-      else {
-        factor = operation === "*" ? factor * number : factor / number;
-        shift = operation === "*" ? shift * number : shift / number;
-      }
-    }
+    const [factor, shift] = factorAndShift(layer, steps, taken, channel);
     for (let at = channel * size; at < (channel + 1) * size; at += 1) made[at] = factor * data[at] + shift;
   }
   return made;
@@ -92,8 +98,8 @@ function piecesOfGelu() {
   return pieces;
 }
 
-/** GELU in single precision. @param {Floats} data */
-function geluOf(data) {
+/** GELU in single precision, or its slope. @param {Floats} data */
+export function geluOf(data, isSlope = false) {
   curve.pieces ??= piecesOfGelu();
   const { pieces } = curve;
   const made = new Float32Array(data.length);
@@ -104,8 +110,11 @@ function geluOf(data) {
       const piece = Math.floor(place);
       const part = place - piece;
       const c = 4 * piece;
-      made[at] = pieces[c] + part * (pieces[c + 1] + part * (pieces[c + 2] + part * pieces[c + 3]));
-    } else made[at] = x < 0 ? 0 : x; // what is no number stays none
+      made[at] = isSlope
+        ? PIECES * (pieces[c + 1] + part * (2 * pieces[c + 2] + part * 3 * pieces[c + 3]))
+        : pieces[c] + part * (pieces[c + 1] + part * (pieces[c + 2] + part * pieces[c + 3]));
+    } else if (isSlope) made[at] = x < 0 ? 0 : x / x;
+    else made[at] = x < 0 ? 0 : x; // what is no number stays none
   }
   return made;
 }
@@ -139,18 +148,18 @@ function largestOfWindows({ shape, settings }, { data, shape: [, rows, columns] 
 
 // Layers of texts.
 
-/** @type {WeakMap<Floats, Floats[]>} Kernels with the numbers of each neighbour in one piece, by the data they were made from. */
-const kernelsKnown = new WeakMap();
+/** @type {WeakMap<Floats, Float64Array[]>} Kernels with the numbers of each place in one piece, by the data they were made from. */
+const tapsKnown = new WeakMap();
 
-/** For each neighbour the weights of all filters, one filter behind the other. @param {Numbers} weight @returns {Floats[]} */
-function kernelsByNeighbour({ shape: [filters, size, kernel], data }) {
-  const known = kernelsKnown.get(data);
+/** For each place of a kernel the weights of all filters, one filter behind the other. @param {Numbers} weight @returns {Float64Array[]} */
+export function tapsOf({ shape: [filters, size, ...kernel], data }) {
+  const known = tapsKnown.get(data);
   if (known) return known;
-  const made = Array.from({ length: kernel }, (_, k) => {
-    const own = new /** @type {FloatsKind} */ (data.constructor)(filters * size);
-    return own.map((__, at) => data[at * kernel + k]);
-  });
-  kernelsKnown.set(data, made);
+  const count = product(kernel);
+  const made = Array.from({ length: count }, (_, tap) =>
+    new Float64Array(filters * size).map((__, at) => data[at * count + tap]),
+  );
+  tapsKnown.set(data, made);
   return made;
 }
 
@@ -158,7 +167,7 @@ function kernelsByNeighbour({ shape: [filters, size, kernel], data }) {
 function convolvedText({ shape: [length, size], data }, [weight, bias], Kind) {
   const [filters, , kernel] = weight.shape;
   const made = withBiasRows(new Kind(length * filters), bias?.data);
-  kernelsByNeighbour(weight).forEach((weights, k) => {
+  tapsOf(weight).forEach((weights, k) => {
     const shift = k - Math.floor((kernel - 1) / 2);
     const first = Math.max(0, -shift);
     const last = Math.min(length, length - shift);
@@ -173,14 +182,24 @@ function convolvedText({ shape: [length, size], data }, [weight, bias], Kind) {
  * A dense layer on one row or many: weights of (outputs, inputs).
  * @param {Floats} x @param {Numbers} weight @param {Numbers | undefined} bias @param {FloatsKind} Kind
  */
-function dense(x, { data: weights, shape: [width, size] }, bias, Kind) {
+export function dense(x, { data: weights, shape: [width, size] }, bias, Kind) {
   const made = withBiasRows(new Kind((x.length / size) * width), bias?.data);
   addProducts({ x, weights, size, made, width, start: 0 });
   return made;
 }
 
-/** The states of all places. @param {Layer} layer @param {Whole[]} sources @param {Numbers[]} weights @param {FloatsKind} Kind */
-function recurrent({ kind }, [{ data, shape }], [ofInput, ofState, inputBias, stateBias], Kind) {
+/**
+ * The states of all places.
+ * @param {Layer} layer @param {Whole[]} sources @param {Numbers[]} weights @param {FloatsKind} Kind
+ * @param {(t: number, unit: number, step: CellStep, ofStates: Float64Array) => void} [watch] gets every step
+ */
+export function recurrent(
+  { kind },
+  [{ data, shape }],
+  [ofInput, ofState, inputBias, stateBias],
+  Kind,
+  watch = () => {},
+) {
   const [sums, units] = ofState.shape;
   const ofPlace = dense(data, ofInput, inputBias, Kind);
   const states = new Kind(shape[0] * units);
@@ -193,6 +212,7 @@ function recurrent({ kind }, [{ data, shape }], [ofInput, ofState, inputBias, st
     const sumsHere = { ofPlace, ofStates, at: t * sums, units };
     for (let unit = 0; unit < units; unit += 1) {
       const step = CELLS[kind](sumsHere, unit, kind === "lstm" ? memory[unit] : before[unit]);
+      watch(t, unit, step, ofStates);
       memory[unit] = step.memory;
       state[unit] = step.state;
     }
@@ -206,7 +226,7 @@ function recurrent({ kind }, [{ data, shape }], [ofInput, ofState, inputBias, st
  * @param {Whole} projected queries, keys and values side by side
  * @param {number} part 0: queries, 1: keys, 2: values @param {number} head @param {number} heads
  */
-function headParts({ shape: [length, thrice], data }, part, head, heads) {
+export function headParts({ shape: [length, thrice], data }, part, head, heads) {
   const width = thrice / 3 / heads;
   const found = new /** @type {FloatsKind} */ (data.constructor)(length * width);
   for (let t = 0; t < length; t += 1) {

@@ -4,7 +4,7 @@
 // numbers. Where several letters make up one index on the left, all that give it are summed. The same follows in Python
 // (`pellucid.reference.notation`), where the notation is explained.
 import { need, needWhole, product, ravel, unravel } from "./arrays.js";
-/** @import { Access, Index, LineDeclaration, Numbers, Pair, Shape, Unit } from "./types.js" */
+/** @import { Access, Index, LineDeclaration, Numbers, Pair, Shape, Unit, Whole } from "./types.js" */
 
 /** @typedef {Record<string, number>} Letters and their values */
 
@@ -319,6 +319,32 @@ export function contracted({ line, arrays, sizes, summed }, shape) {
     const own = axes.map((axis) => place[axis]);
     return own.every((each, axis) => each < lengths[axis]) ? number + data[ravel(own, lengths)] : number;
   });
+}
+
+/**
+ * The gradient of an array by that of the line's result, of which it is a factor: the line with both in each other's
+ * place.
+ * @param {Bound} layer @param {string} name @param {Whole} above the gradient of the result
+ */
+export function handedBack({ line, arrays, sizes }, name, above) {
+  const own = need(line.factors.find((factor) => factor.name === name));
+  const factors = [...line.factors.filter((factor) => factor !== own), line.output];
+  const known = lettersOf(own.indices);
+  const every = lettersOf(factors.flatMap(({ indices }) => indices));
+  const ofResult = lettersOf(line.output.indices);
+  const count = product(known.filter((letter) => !ofResult.includes(letter)).map((letter) => sizes[letter]));
+  /** @type {LineDeclaration} */
+  const turned = { ...line, operation: "sum", output: own, factors, bias: null };
+  const made = contracted(
+    {
+      line: turned,
+      arrays: { ...arrays, [line.output.name]: above },
+      sizes,
+      summed: every.filter((letter) => !known.includes(letter)),
+    },
+    need(arrays[name]).shape,
+  );
+  return made.map((number) => number / dividing(line, count));
 }
 
 /** Where an access begins among its numbers, and how far each letter steps. @param {Access} access @param {Shape} shape */
