@@ -128,8 +128,7 @@ def _page(arguments: argparse.Namespace) -> int:
         shown = count_of(done.examples, Sentence("test {noun}", done.noun))
         say(
             Sentence(
-                "The page opens on {shown} that it contains, which everybody has who gets it; --examples 0 leaves "
-                "them out.",
+                "The page contains {shown}, which everybody has who gets it; --examples 0 leaves them out.",
                 shown,
             )
         )

@@ -190,7 +190,7 @@ def layers_page_data(metadata: Metadata, opened: Opened | None, model: Model | N
 
 
 def explanation_of(metadata: Metadata, blank: Any, opened: Opened | None) -> Explanation:
-    """The layers of a network on a blank input, none where there is no network, as explain pages take them."""
+    """The layers of a network on a blank input, none without a network, as explain pages take them."""
     return Explanation(
         model=metadata.model,
         kind=metadata.target,
@@ -211,7 +211,7 @@ def _detector(detector: Detector, tensors: Tensors) -> dict[str, Any]:
     return {"kind": detector.measure.kind, "rate": detector.rate, "settings": detector.measure.to_json()}
 
 
-# Parts of the page in both languages, long where a network is deep, and so deflated: by the id of their place.
+# Parts of the page in both languages, long where a network is deep and so deflated, by the id of their place.
 _PARTS = {"strip": "strip.html", "layer-facts-of-all": "layer_facts.html", "overview": "overview.html"}
 
 
@@ -257,9 +257,9 @@ def page_of(
 ) -> Page:
     """The page of a model, of a kind that is not refused; equal models give equal pages.
 
-    `card` is for the model card, `examples` are to try the model on, of the form `examples` in the script's
-    types; `explained` is what Python found out about the first of them, and its name; `exactly` keeps all weights
-    in single precision.
+    `card` is for the model card, `examples` are to try the model on, of the form `Example` in the script's
+    types; `explained` is what Python found out about the first of them, and its name; `exactly` keeps all
+    weights in single precision.
     """
     kind = KINDS[model.input_kind.name]
     bodies = bodies_of(model, kind)

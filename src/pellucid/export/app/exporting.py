@@ -222,7 +222,7 @@ def export_app(
     """Write the recommended model of a run, or another by its name, as a page; `announce` hears what is done.
 
     The page is called `title`, or else by its classes. It holds as many `examples` of the test, to try the
-    model on, and opens on the first; `None` stands for six, or none where the run has no test that can be read.
+    model on, and opens on the first; `None` stands for six, or none where the run has no test to read.
 
     Raises: `UsageError` if `out` has another ending, the model cannot be a page, `run` lies in no run, or
     examples are wanted of a run without a test; `DataError` if the held-out examples are gone;

@@ -203,12 +203,14 @@ _MOST_NAMED = 3
 
 
 def heading(metadata: Metadata, card: Mapping[str, Any]) -> str:
-    """Title of a page: the one asked for, or its first classes; of numbers its data, or the name of its model."""
+    """Title of a page: the one asked for, or its first classes; of numbers its data, or its model's name."""
     names, title = metadata.classes, card.get("title")
     if title or not names:
         return str(title or card.get("data") or metadata.model)
-    first, others = ", ".join(names[:_MOST_NAMED]), len(names) - _MOST_NAMED
-    return first if others <= 0 else Sentence("{first} and {others} more", first, others)
+    if len(names) > _MOST_NAMED:
+        first = ", ".join(names[:_MOST_NAMED])
+        return Sentence("{first} and {others} more", first, len(names) - _MOST_NAMED)
+    return Sentence("{first} or {last}?", ", ".join(names[:-1]), names[-1])
 
 
 def asking_page(metadata: Metadata, card: Mapping[str, Any], served: Served) -> ServedPage:

@@ -77,8 +77,7 @@ function addFourRows(weights, size, rows, factors, row, made, first) {
   const [f, g, h, i] = [factors[row], factors[row + 1], factors[row + 2], factors[row + 3]];
   const [p, q, r, s] = [rows[row], rows[row + 1], rows[row + 2], rows[row + 3]];
   for (let at = 0; at < size; at += 1) {
-    made[first + at] +=
-      f * weights[p + at] + g * weights[q + at] + h * weights[r + at] + i * weights[s + at];
+    made[first + at] += f * weights[p + at] + g * weights[q + at] + h * weights[r + at] + i * weights[s + at];
   }
 }
 
@@ -206,8 +205,7 @@ const SLOPES = {
   relu: (x) => (x > 0 ? 1 : 0),
   relu6: (x) => (x > 0 && x < 6 ? 1 : 0),
   "leaky-relu": (x, _, { slope }) => (x > 0 ? 1 : slope),
-  gelu: (x) =>
-    (x ? FUNCTIONS.gelu(x, {}) / x : 0.5) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
+  gelu: (x) => (x ? FUNCTIONS.gelu(x, {}) / x : 0.5) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
   sigmoid: (_, y) => y * (1 - y),
   tanh: (_, y) => 1 - y * y,
   softplus: sigmoid,

@@ -8,8 +8,10 @@ import { message } from "./words/message.js";
 
 /** Neighbours that are drawn on each side, the strongest. */
 const MOST_DRAWN = 8;
-/** Pixels of the drawing: of its width, and of the row of a neighbour. */
-const [NEURON_WIDTH, ROW] = [480, 26];
+/** Pixels of the row of a neighbour. */
+const ROW = 26;
+/** Shares of the width where lines begin and end, from the left. */
+const [LEFT_END, BODY_LEFT, BODY_RIGHT, RIGHT_END] = ["37%", "47%", "53%", "68%"];
 
 /**
  * A neighbour: the layer and unit that it is, its number or the product with it, and a word of what it does.
@@ -65,7 +67,7 @@ export function neuronView(layer, unit, weighing, open) {
   const most = Math.max(...[...before, ...after].map(({ number }) => Math.abs(number)));
   const height = ROW * Math.max(before.length, after.length, 2);
   const middle = height / 2;
-  const lines = svg("svg", { viewBox: `0 0 ${NEURON_WIDTH} ${height}`, "aria-hidden": "true" });
+  const lines = svg("svg", { "aria-hidden": "true" });
   const holder = element(
     "div",
     { class: "neuron", role: "group", "aria-label": message("neuronTitle") },
@@ -76,9 +78,7 @@ export function neuronView(layer, unit, weighing, open) {
   const draw = (side, isBefore) =>
     side.forEach((each, at) => {
       const y = middle + ROW * (at - (side.length - 1) / 2);
-      const ends = isBefore
-        ? { x1: 150, x2: NEURON_WIDTH / 2 - 14 }
-        : { x1: NEURON_WIDTH / 2 + 14, x2: NEURON_WIDTH - 150 };
+      const ends = isBefore ? { x1: LEFT_END, x2: BODY_LEFT } : { x1: BODY_RIGHT, x2: RIGHT_END };
       const heights = isBefore ? { y1: y, y2: middle } : { y1: middle, y2: y };
       const stroke = `rgb(${centred(most)(each.number).join(" ")})`;
       const wide = 1 + (6 * Math.abs(each.number)) / most;
@@ -102,7 +102,7 @@ export function neuronView(layer, unit, weighing, open) {
     });
   draw(before, true);
   draw(after, false);
-  lines.append(svg("circle", { cx: NEURON_WIDTH / 2, cy: middle, r: 13, class: "body" }));
+  lines.append(svg("circle", { cx: "50%", cy: middle, r: 13, class: "body" }));
   const own = element("span", { class: "own" }, shown(weighing.value, 3));
   own.style.top = `${middle - ROW / 2}px`;
   holder.append(own);

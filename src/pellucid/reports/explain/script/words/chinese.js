@@ -11,7 +11,7 @@ export const CHINESE_MESSAGES = {
   hoveredOfTokens: "单元 {unit}，查询 {query}，键 {key}：{number}",
   notInPage: "不在本页中",
   inputs: "输入",
-  numbered: "{words} {number}",
+  numbered: "{words} #{number}",
   neuronTitle: "把这个单元看作神经元：输入什么，它的数又去向哪里",
   opensUnit: "打开 {layer} 的单元 {unit}",
   layerTitle: "{words}（{name}）",

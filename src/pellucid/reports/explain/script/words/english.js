@@ -14,7 +14,7 @@ export const ENGLISH_MESSAGES = {
   hoveredOfTokens: "unit {unit}, query {query}, key {key}: {number}",
   notInPage: "not in the page",
   inputs: "the input",
-  numbered: "{words} {number}",
+  numbered: "{words} #{number}",
   neuronTitle: "The unit as a neuron: what goes in, and where its number goes",
   opensUnit: "opens unit {unit} of {layer}",
   layerTitle: "{words} ({name})",
