@@ -120,6 +120,18 @@
  *   answer; powers: of its softmax, where it is one
  */
 
+/**
+ * What a layer hands back to those it takes values from.
+ * @typedef {object} Passing
+ * @property {Layer} layer
+ * @property {Floats} above gradient of what the layer gave
+ * @property {Whole[]} sources what it took
+ * @property {Numbers[]} weights
+ * @property {Floats} made what it gave
+ * @property {FloatsKind} Kind
+ * @property {(of: string, shape: number[], data: Floats) => void} keep a gradient inside the layer
+ */
+
 /** @typedef {[words: string, number: number]} Step of a calculation */
 
 /**
