@@ -9,16 +9,7 @@ import { FUNCTIONS } from "./functions.js";
 import { arraysOfLine, factorAndShift, geluOf } from "./layers.js";
 import { bound, handedBack } from "./notation.js";
 import { sigmoid, softmaxOf } from "./shares.js";
-/** @import { Floats, FloatsKind, HiddenLayer, Layer, Numbers, PageData, Passing, Pointwise, Settings, Whole } from "./types.js" */
-
-/**
- * A network that was run.
- * @typedef {object} Run
- * @property {(Layer | HiddenLayer)[]} layers
- * @property {Map<string, Whole>} values of the layers, and what the network was given
- * @property {(name: string) => Numbers | null} weights
- * @property {FloatsKind} Kind of the gradients
- */
+/** @import { Floats, PageData, Passing, Pointwise, Run, Settings, Whole } from "./types.js" */
 
 // Functions of each number.
 

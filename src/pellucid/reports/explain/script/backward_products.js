@@ -1,7 +1,7 @@
 // What layers hand back through products: rows of weights, each times its gradient, are added up.
 import { product } from "./arrays.js";
 import { tapsOf } from "./layers.js";
-/** @import { Floats, Numbers, Passing } from "./types.js" */
+/** @import { Floats, Passing } from "./types.js" */
 
 /**
  * @typedef {object} Rows

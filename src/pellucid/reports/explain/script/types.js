@@ -132,6 +132,15 @@
  * @property {(of: string, shape: number[], data: Floats) => void} keep a gradient inside the layer
  */
 
+/**
+ * A network that was run.
+ * @typedef {object} Run
+ * @property {(Layer | HiddenLayer)[]} layers
+ * @property {Map<string, Whole>} values of the layers, and what the network was given
+ * @property {(name: string) => Numbers | null} weights
+ * @property {FloatsKind} Kind of the gradients
+ */
+
 /** @typedef {[words: string, number: number]} Step of a calculation */
 
 /**
