@@ -64,7 +64,6 @@ export function neuronView(layer, unit, weighing, open) {
   const before = comingIn(weighing);
   if (!before.length) return [];
   const after = unlessMissing(() => goingOut(layer, unit, weighing.value)) ?? [];
-  const most = Math.max(...[...before, ...after].map(({ number }) => Math.abs(number)));
   const height = ROW * Math.max(before.length, after.length, 2);
   const middle = height / 2;
   const lines = svg("svg", { "aria-hidden": "true" });
@@ -75,7 +74,8 @@ export function neuronView(layer, unit, weighing, open) {
   );
   holder.style.height = `${height}px`;
   /** @param {Neighbour[]} side @param {boolean} isBefore */
-  const draw = (side, isBefore) =>
+  const draw = (side, isBefore) => {
+    const most = Math.max(...side.map(({ number }) => Math.abs(number)));
     side.forEach((each, at) => {
       const y = middle + ROW * (at - (side.length - 1) / 2);
       const ends = isBefore ? { x1: LEFT_END, x2: BODY_LEFT } : { x1: BODY_RIGHT, x2: RIGHT_END };
@@ -100,6 +100,7 @@ export function neuronView(layer, unit, weighing, open) {
       });
       holder.append(link);
     });
+  };
   draw(before, true);
   draw(after, false);
   lines.append(svg("circle", { cx: "50%", cy: middle, r: 13, class: "body" }));

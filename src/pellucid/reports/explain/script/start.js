@@ -3,6 +3,7 @@ import { drawDrivers, drawStages } from "./drivers.js";
 import { startCopying, startMaps, startStrip, startUnits, startViews } from "./page.js";
 import { shownLayers } from "./page_data.js";
 import { drawLooks } from "./patches.js";
+import { startSliders } from "./sliders.js";
 
 document.documentElement.classList.add("scripted");
 startUnits();
@@ -14,4 +15,5 @@ if (shownLayers.length) {
   startMaps();
   startCopying();
 }
+startSliders();
 startViews();

@@ -120,6 +120,27 @@
  *   answer; powers: of its softmax, where it is one
  */
 
+/**
+ * What a layer hands back to those it takes values from.
+ * @typedef {object} Passing
+ * @property {Layer} layer
+ * @property {Floats} above gradient of what the layer gave
+ * @property {Whole[]} sources what it took
+ * @property {Numbers[]} weights
+ * @property {Floats} made what it gave
+ * @property {FloatsKind} Kind
+ * @property {(of: string, shape: number[], data: Floats) => void} keep a gradient inside the layer
+ */
+
+/**
+ * A network that was run.
+ * @typedef {object} Run
+ * @property {(Layer | HiddenLayer)[]} layers
+ * @property {Map<string, Whole>} values of the layers, and what the network was given
+ * @property {(name: string) => Numbers | null} weights
+ * @property {FloatsKind} Kind of the gradients
+ */
+
 /** @typedef {[words: string, number: number]} Step of a calculation */
 
 /**
