@@ -154,7 +154,7 @@ export function answered(eyes, ready) {
  * The value of every layer, by its name, `inputs` among them.
  * @param {Whole} inputs @param {(Layer | HiddenLayer)[]} layers @returns {Map<string, Whole>}
  */
-function runNetwork(inputs, layers) {
+export function runNetwork(inputs, layers) {
   const values = new Map([["inputs", inputs]]);
   for (const layer of layers) {
     if (layer.hidden) continue;

@@ -70,7 +70,7 @@ export function inBrowser(kind) {
     show(found, ready, label) {
       showMembers(found);
       showNetwork(found, label);
-      kind.pictured?.(ready);
+      kind.pictured?.(ready, found);
       showDecision(found, kind.words);
     },
     hide() {

@@ -167,7 +167,8 @@
  * @typedef {object} Opened
  * @property {(body: Body) => FeatureWords | undefined} words of features of the input itself
  * @property {(ready: Ready) => void} [answered] what is to be done once another input was answered
- * @property {(ready: Ready) => void} [pictured] draw the input small, as the beginning of the overview, and below what drove it
+ * @property {(ready: Ready, answer: OpenedAnswer) => void} [pictured] draw the input small at the beginning of the
+ *   overview, and what in it drove the answer
  */
 
 /**

@@ -58,7 +58,7 @@ export function gradCam(run, start) {
     });
   }
   const [, height, width] = need(run.values.get("inputs")).shape;
-  const [down, across] = [between(rows, height), between(columns, width)];
+  const [down, across] = [neighboursOf(rows, height), neighboursOf(columns, width)];
   const drawn = Float64Array.from({ length: height * width }, (_, at) => {
     let sum = 0;
     for (const [row, share] of down[Math.floor(at / width)]) {
@@ -72,7 +72,7 @@ export function gradCam(run, start) {
 }
 
 /** Both neighbours of each pixel among fewer, with their shares. @param {number} before @param {number} after */
-const between = (before, after) =>
+const neighboursOf = (before, after) =>
   Array.from({ length: after }, (_, at) => {
     const place = Math.max(0, ((at + 0.5) * before) / after - 0.5);
     const first = Math.min(before - 1, Math.floor(place));
@@ -130,7 +130,7 @@ export function paintOf({ shape, data, row }) {
 }
 
 /** Most cells along a side of an image. */
-const CELLS = 14;
+const MOST_CELLS = 14;
 
 /**
  * Occlusion: how far an answer falls when a window of three by three cells, around every second cell, is painted over;
@@ -140,7 +140,7 @@ const CELLS = 14;
 export function occlusion(image, ask) {
   const { shape, data } = image;
   const [, height, width] = shape;
-  const [rows, columns] = [Math.min(CELLS, height), Math.min(CELLS, width)];
+  const [rows, columns] = [Math.min(MOST_CELLS, height), Math.min(MOST_CELLS, width)];
   const paint = paintOf(image);
   const [sums, counts] = [new Float64Array(rows * columns), new Float64Array(rows * columns)];
   const before = ask(image);

@@ -54,7 +54,7 @@ function throughLayerNorm({ layer: { settings, shape }, above, sources: [{ data 
     const deviation = Math.sqrt(variance + settings.epsilon);
     const values = Float64Array.from({ length: size }, (_, at) => (data[start + at] - mean) / deviation);
     const scaled = values.map((_, at) => above[start + at] * weights[0].data[at]);
-    const [middle, along] = [meanOf(scaled), meanOf(scaled.map((each, at) => each * values[at]))];
+    const [middle, along] = [averageOf(scaled), averageOf(scaled.map((each, at) => each * values[at]))];
     scaled.forEach((each, at) => {
       found[start + at] = (each - middle - values[at] * along) / deviation;
     });
@@ -63,7 +63,7 @@ function throughLayerNorm({ layer: { settings, shape }, above, sources: [{ data 
 }
 
 /** @param {Float64Array} numbers */
-const meanOf = (numbers) =>
+const averageOf = (numbers) =>
   dot(
     numbers,
     numbers.map(() => 1),

@@ -8,8 +8,9 @@ import { inBrowser } from "../browser.js";
 import { startPage } from "../page.js";
 import { previewImage, readImage, startImages } from "./area.js";
 import { paintImage, putOnEasel } from "./drawing.js";
+import { showDriving } from "./driving.js";
 import { FEATURES, PLACES } from "./features.js";
-/** @import { Body, InputKind } from "../types.js" */
+/** @import { Body, InputKind, OpenedAnswer } from "../types.js" */
 /** @import { FeatureKind } from "./features.js" */
 /** @import { Image8 } from "./pixels.js" */
 
@@ -30,14 +31,15 @@ function mapsOf({ data, height, width, channels }, isMirrored) {
 /** What a classical model without a network sees of an image. @param {Body} body */
 const featureKind = (body) => /** @type {FeatureKind} */ (body.input.features);
 
-/** Draw the image at the beginning of the overview, and below what drove the answer. @param {Image8} image */
-function pictureInput(image) {
+/** Draw the image at the beginning of the overview, and below what drove the answer. @param {Image8} image @param {OpenedAnswer} answer */
+function pictureInput(image, answer) {
   const copy = document.querySelector("[data-input-copy]");
   if (copy && !copy.firstChild) copy.append(element("canvas", { "aria-hidden": "true" }));
   const under = document.getElementById("under");
   for (const canvas of [copy?.firstChild, under]) {
     if (canvas instanceof HTMLCanvasElement) paintImage(canvas, image);
   }
+  showDriving(answer);
 }
 
 /** @type {InputKind<Image8>} */

@@ -87,6 +87,8 @@ export const CHINESE = {
   droveBy: "解释方法",
   gradCam: "Grad-CAM",
   integratedGradients: "积分梯度",
+  inputGradient: "输入乘梯度",
+  occlusion: "遮挡",
   droveUntested:
     "在本页为上面的输入、针对所预测的类别算出。它对这个输入是否可靠未经检验；pellucid explain 会检验。",
   explainedTitle: "用 Python 对打开本页时的输入做的检验",

@@ -93,6 +93,8 @@ export const ENGLISH = {
   droveBy: "Explained by",
   gradCam: "Grad-CAM",
   integratedGradients: "Integrated gradients",
+  inputGradient: "Input times gradient",
+  occlusion: "Occlusion",
   droveUntested:
     "Computed here for the input above, for the class that is answered. Whether it is faithful was not tested on this input; pellucid explain tests it.",
   explainedTitle: "Tested in Python on the input that this page opened with",
