@@ -25,7 +25,7 @@ from pellucid.export.export import metadata_of
 from pellucid.export.proof import DisagreeingError
 from small_models import DIGITS, digits, number_model, untrained_model, vector_model
 
-LARGEST_BESIDE_WEIGHTS = 320_000
+LARGEST_BESIDE_WEIGHTS = 400_000
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,8 @@ def test_without_a_browser_the_page_says_that_it_was_not_proved(run, tmp_path, m
     done = export_app(str(run), tmp_path / "app.html", "mlp")
     assert done.proof is None
     assert facts_in(tmp_path / "app.html")["proof"] is None
+    assert len(facts_in(tmp_path / "app.html")["examples"]) == done.examples == 6
+    assert export_app(str(run), tmp_path / "app.html", "mlp", examples=0).examples == 0
     assert facts_in(tmp_path / "app.html")["examples"] == []
 
 
@@ -198,7 +200,7 @@ def test_a_page_gets_a_title_and_examples_and_an_onnx_file_does_not(run, tmp_pat
     out = tmp_path / "app.html"
     done = within("export", run, "--out", out, "--title", "Digits <b>", "--examples", 4)
     assert done.returncode == 0, done.stderr
-    assert 'class="foreign">Digits &lt;b&gt;</h1>' in out.read_text()
+    assert '">Digits &lt;b&gt;</h1>' in out.read_text()
     examples = facts_in(out)["examples"]
     assert len({each["label"] for each in examples}) == len(examples) == 4
     for option, value in (("--title", "Digits"), ("--examples", 4)):

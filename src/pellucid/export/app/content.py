@@ -363,7 +363,7 @@ def card_of(model: Model, name: str, folder: Path) -> dict[str, Any]:
         {score: Sentence("{words} {own}", words, own)} if own else {}
     )
     return {
-        "data": _title(config),
+        "title": _title(config),
         "rows": [(each, shown[each]) for each, _ in rows if each in shown],
         "metric": words,
         "models": models,

@@ -24,7 +24,7 @@ def living_page(found: Explained) -> str:
         return still_page(found)
     called = found.chosen.name or model.name
     metadata, card = metadata_of(model, called), card_of(model, called, found.chosen.folder)
-    true = true_codes(explanation.truth)
+    true = [code for code in true_codes(explanation.truth) if code is not None]
     label = model.classes[true[0]] if len(true) == 1 else ""
     example = {"original": _original(explanation.inputs), "label": label, "name": found.source}
     page = page_of(model, metadata, card, [example], (explanation, found.source)).html(None)

@@ -242,7 +242,7 @@ def export_app(
     say(Sentence("writing {called} as a page", called))
     metadata, card = metadata_of(model, called), card_of(model, called, found.folder)
     if title is not None:
-        card["title"] = title
+        card["asked"] = title
     program, proof, kind = find_browser(), None, KINDS[model.input_kind.name]
     held_out = None
     try:

@@ -204,9 +204,9 @@ _MOST_NAMED = 3
 
 def heading(metadata: Metadata, card: Mapping[str, Any]) -> str:
     """Title of a page: the one asked for, or its first classes; of numbers its data, or its model's name."""
-    names, title = metadata.classes, card.get("title")
-    if title or not names:
-        return str(title or card.get("data") or metadata.model)
+    names, asked = metadata.classes, card.get("asked")
+    if asked or not names:
+        return str(asked or card.get("title") or metadata.model)
     if len(names) > _MOST_NAMED:
         first = ", ".join(names[:_MOST_NAMED])
         return Sentence("{first} and {others} more", first, len(names) - _MOST_NAMED)

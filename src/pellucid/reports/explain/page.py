@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
 from pellucid.arithmetic.rounding import with_minus
-from pellucid.insight.attribution import Trial
+from pellucid.insight.attribution import TokenPieces, Trial
 from pellucid.insight.explanation import Explanation
 from pellucid.insight.generator_terms import CONTEST_SEED, LATENT_SEED, STEPS, Latents
 from pellucid.insight.gradients import WeightCheck
@@ -422,6 +422,8 @@ def _attribution_data(
         fine = method.fine if isinstance(pieces, ImagePieces) and method.fine is not None else None
         packed.add(f"driver:{method.name}", scores if fine is None else fine)
         found.append({"name": method.name, "centred": False})
+        if isinstance(pieces, TokenPieces):
+            found[-1]["pieceOf"] = pieces.piece_of.tolist()
     return found
 
 

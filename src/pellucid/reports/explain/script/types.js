@@ -109,7 +109,8 @@
  *   where the loss is of the output
  * @property {string[]} learnt names of the weights that are learnt
  * @property {Record<string, ChosenUnit[]>} chosen by layer, where the page does not hold all numbers
- * @property {{ name: string, centred: boolean }[]} drivers scores to be drawn; centred: around zero
+ * @property {{ name: string, centred: boolean, pieceOf?: number[] }[]} drivers scores to be drawn; centred: around
+ *   zero; pieceOf: the piece of a text that each token belongs to
  */
 
 /**

@@ -5,6 +5,8 @@ import { inBrowser } from "../browser.js";
 import { startPage } from "../page.js";
 import { chooseWord, givenText, previewText, putInField, startTexts } from "./area.js";
 import { driveNothing, driveSoon, showAgain, shownText, showRead, showTerms } from "./page.js";
+import { app } from "../app.js";
+import { showOnCharacters } from "./highlight.js";
 import { withoutJoints } from "./grams.js";
 import { readText, TEXT_EYES } from "./reading.js";
 /** @import { Body, InputKind } from "../types.js" */
@@ -36,7 +38,8 @@ const TEXTS = {
     showText(read);
   },
   preview: previewText,
-  pictured({ text }) {
+  pictured({ text, readings }) {
+    showOnCharacters(text, readings[app.opened].found);
     const copy = document.querySelector("#overview .picture.words");
     if (copy) copy.textContent = [...text].slice(0, 60).join("");
   },
