@@ -212,8 +212,8 @@ def test_hostile_names_are_shown_as_text(server, tab) -> None:
       of: document.getElementById("drove-of").textContent,
     })""")
     assert tab.errors == []
-    assert found["heading"] == HOSTILE[0]
-    assert found["title"].startswith(HOSTILE[0])
+    assert found["heading"].startswith(f"0 {HOSTILE[0]}, ")
+    assert found["title"].startswith(found["heading"])
     assert (found["scripts"], found["foreign"], found["handlers"]) == (5, 0, 0)
     assert all(f"{number} {HOSTILE[number % len(HOSTILE)]}" in found["names"] for number in range(10))
     assert found["row"].startswith("<img src=x onerror=alert(1)>.png")

@@ -237,7 +237,7 @@ class Page:
         shown = _PARTS if self.values["layers"] else {}
         parts = {id: _in_both(name, self.values) for id, name in shown.items()}
         if found := self.values["found"]:
-            parts["explained"] = _in_both("explained.html", found)
+            parts["tested"] = _in_both("explained.html", found)
         return filled(self.values, {**self.app, "proof": proof}, self.page_data, parts, served).encode()
 
     def served(self) -> ServedPage:
@@ -268,7 +268,7 @@ def page_of(
     shown = bodies[opened_place(bodies)]
     opened = shown.opened
     blank, packed = explanation_of(metadata, kind.blank(model), opened), Packed()
-    values = {**shown_values(blank, packed), "found": None, "source": ""}
+    values = {**shown_values(blank, packed), "answers": [], "found": None, "source": ""}
     if explained is not None:
         values |= {"found": shown_values(explained[0], packed), "source": explained[1]}
     page_data = layers_page_data(metadata, opened, shown.model) | {"places": packed.places}

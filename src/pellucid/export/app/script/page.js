@@ -207,7 +207,7 @@ const kindOfInput = document.getElementById("easel") ? "inviteToDraw" : "inviteT
 
 /** @param {Example | undefined} example that is shown as it was */
 function showWhetherExplained(example) {
-  const part = document.getElementById("explained");
+  const part = document.getElementById("tested");
   if (!part) return;
   part.hidden = example !== app.examples[0];
   byId("explained-away").hidden = !part.hidden;
