@@ -43,7 +43,7 @@ help:
 	@echo "make clean       remove the environment and everything built"
 
 demo: $(VENV)/.installed-plain
-	$(BIN)/pellucid demo
+	$(BIN)/pellucid demo --overwrite
 
 test: $(VENV)/.installed-test
 	$(PYTEST)

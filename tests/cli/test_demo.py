@@ -23,11 +23,13 @@ def trained(monkeypatch) -> list[tuple]:
     """What `train` is asked for, without its work."""
     found = []
 
-    def train(sample, *, out: Path, overwrite: bool, **settings):
+    def train(sample, *, out: Path, overwrite: bool, quiet: bool, **settings):
+        assert quiet
         found.append((sample, out, overwrite, settings))
-        return SimpleNamespace(verdict=f"{sample} was learnt.", report=out / "report.html")
+        return SimpleNamespace(verdict=f"{sample} was learnt. It was easy.", report=out / "report.html")
 
     monkeypatch.setattr(pipeline, "train", train)
+    monkeypatch.setattr(demo, "_pages", lambda out: {"app": ("draw", out / "app.html")})
     return found
 
 
@@ -40,10 +42,15 @@ def test_on_one_core_one_sample_is_trained_after_the_other(tmp_path, monkeypatch
         ("sample:fashion", run, True, {"preset": "quick", "epochs": 6, "width": 16}),
         ("sample:spam", spam, True, {"preset": "quick"}),
     ]
-    assert capsys.readouterr().out.splitlines() == [
-        "sample:fashion was learnt.", f"{run}/report.html",
-        "sample:spam was learnt.", f"{spam}/report.html",
-    ]  # fmt: skip
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "sample:fashion was learnt.",
+        "sample:spam was learnt.",
+        f"reports: {run}/report.html, {spam}/report.html",
+        f"draw: {run}/app.html",
+    ]
+    assert "about" in said.err
+    assert len(said.err.splitlines()) + len(said.out.splitlines()) <= 10
 
 
 def test_on_two_cores_the_mails_are_trained_beside_the_images(tmp_path, monkeypatch, trained, capsys):
@@ -57,13 +64,14 @@ def test_on_two_cores_the_mails_are_trained_beside_the_images(tmp_path, monkeypa
         yield lambda: 0
 
     monkeypatch.setattr(demo, "_training_beside", training_beside)
-    monkeypatch.setattr(finished_run.Run, "verdict", "the mails were learnt.")
+    monkeypatch.setattr(finished_run.Run, "verdict", "the mails were learnt. It was easy.")
     assert main(["demo", "--out", str(run)]) == 0
     settings = {"preset": "quick", "epochs": 6, "width": 16, "threads": 2}
     assert trained == [("sample:fashion", run, True, settings)]
     words = ["sample:spam", "--out", str(spam), "--overwrite", "--threads", "1", "--preset", "quick"]
     assert beside == [words]
-    assert capsys.readouterr().out.splitlines()[2:] == ["the mails were learnt.", f"{spam}/report.html"]
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:3] == ["the mails were learnt.", f"reports: {run}/report.html, {spam}/report.html"]
 
 
 def test_what_the_process_beside_says_is_shown_and_its_exit_code_is_the_commands(
@@ -79,12 +87,14 @@ def test_what_the_process_beside_says_is_shown_and_its_exit_code_is_the_commands
         (taken / "letter.txt").write_text("not a run")
         return SimpleNamespace(verdict="it was learnt.", report=run / "report.html")
 
+    monkeypatch.setattr(demo, "_pages", lambda out: {})
+
     monkeypatch.setattr(pipeline, "train", train)
     monkeypatch.setattr(demo.sys, "executable", held_back(tmp_path, taken / "letter.txt"))
     assert main(["demo", "--out", str(run)]) == 5
     said = capsys.readouterr()
     assert "holds files, but no run" in said.err
-    assert said.out.splitlines() == ["it was learnt.", f"{run}/report.html"]
+    assert said.out.splitlines() == ["it was learnt.", f"reports: {run}/report.html"]
 
 
 def held_back(folder: Path, sign: Path) -> str:
@@ -103,17 +113,18 @@ def demonstration(folder: Path, sample: str, **settings) -> None:
     (folder / "config.json").write_text(json.dumps(document))
 
 
-def test_an_earlier_demonstration_is_replaced_and_the_command_says_so(tmp_path, monkeypatch, trained, capsys):
+def test_an_earlier_demonstration_is_replaced_where_that_is_asked_for(tmp_path, monkeypatch, trained, capsys):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     run, spam = tmp_path / "run", tmp_path / "run-spam"
     assert main(["demo", "--out", str(run)]) == 0
-    assert "replaced" not in capsys.readouterr().err
     (run / ".1f2e3d4c.tmp").touch()  # of a process that was killed
     assert main(["demo", "--out", str(run)]) == 0
     demonstration(spam, "sample:spam")
-    assert main(["demo", "--out", str(run)]) == 0
-    said = f"the earlier demonstration in {run} and {spam} is replaced; --out RUN keeps it\n"
-    assert capsys.readouterr().err == said
+    capsys.readouterr()
+    assert main(["demo", "--out", str(run)]) == 5
+    assert f"{spam}: holds an earlier demonstration; give --overwrite" in capsys.readouterr().err
+    assert len(trained) == 4
+    assert main(["demo", "--out", str(run), "--overwrite"]) == 0
     assert len(trained) == 6
 
 

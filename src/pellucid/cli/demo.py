@@ -4,14 +4,15 @@ import argparse
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pellucid import cores
-from pellucid.cli.command_line import say, write_document
+from pellucid.cli.command_line import write_document
 from pellucid.errors import StorageError
-from pellucid.language.catalogue import translated
+from pellucid.language.catalogue import CHINESE, ENGLISH, language, translated
 from pellucid.language.sentence import Sentence
 
 # Settings for the images: half the usual width takes a third of the time of a step, and six epochs with half
@@ -20,6 +21,7 @@ _IMAGES: dict[str, Any] = {"preset": "quick", "epochs": 6, "width": 16}
 
 _MAILS: dict[str, Any] = {"preset": "quick"}
 _CONFIG_BYTES = 1 << 26
+_END_OF_SENTENCE = {ENGLISH: ". ", CHINESE: "\u3002"}
 # Priority of the mails: the first mistakes of the images come early, and both end at about the same time.
 _LOWER = 7
 
@@ -29,23 +31,26 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "demo",
         help="train on the bundled real samples",
-        usage="pellucid demo [--out RUN]",
+        usage="pellucid demo [--out RUN] [--overwrite] [--no-open]",
         description="Train networks and their baselines on 10,000 real images of clothes and on real "
-        "e-mails, wanted and unwanted, in about a minute. The e-mails' results go to RUN-spam. An earlier "
-        "demonstration there is replaced, and nothing else.",
+        "e-mails, wanted and unwanted, in about a minute, and open the pages that come of it where there is "
+        "a screen. The e-mails' results go to RUN-spam.",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("demo-run"), metavar="RUN", help="Where the results go"
     )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="Replace an earlier demonstration there, and nothing else"
+    )
+    parser.add_argument("--no-open", action="store_true", help="Open no page in a browser")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train on `sample:fashion` and `sample:spam`, end with the paths of the reports; exit code 0.
+    """Train on `sample:fashion` and `sample:spam`, write the pages and end with their paths; exit code 0.
 
-    What an earlier demonstration left there is replaced.
-
-    Raises: `StorageError` if something else is there; `RunLockedError` if another demonstration writes there.
+    Raises: `StorageError` if anything is there that may not be replaced; `RunLockedError` if another
+    demonstration writes there.
     """
     from pellucid.pipeline.run.journal import DEMO_LOCK
     from pellucid.safety.files import locked, make_folder
@@ -53,44 +58,97 @@ def run(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
     spam = Path(f"{out}-spam")
     earlier = [_is_earlier(out, "sample:fashion", _IMAGES), _is_earlier(spam, "sample:spam", _MAILS)]
+    if any(earlier) and not arguments.overwrite:
+        raise StorageError(
+            "{place}: holds an earlier demonstration; give --overwrite to replace it, or another --out",
+            out if earlier[0] else spam,
+        )
     make_folder(out)
     # Each run has a lock of its own, which is free before it begins and once it ends.
     with locked(out, DEMO_LOCK):
-        if any(earlier):
-            say(
-                Sentence(
-                    "the earlier demonstration in {out} and {spam} is replaced; --out RUN keeps it", out, spam
-                )
-            )
-        return _trained(out, spam, is_document=arguments.json)
+        return _trained(out, spam, is_document=arguments.json, may_open=not arguments.no_open)
 
 
-def _trained(out: Path, spam: Path, is_document: bool) -> int:
-    """Train on both samples and print what came out; the exit code.
+def _trained(out: Path, spam: Path, *, is_document: bool, may_open: bool) -> int:
+    """Train on both samples, write the pages and print what came out; the exit code.
 
     Where there are two cores or more, a second process trains on the mails while the images keep a single
     core busy.
     """
+    from pellucid.pipeline.run.stages import Stages
+
     threads = cores.asked() or cores.free()
+    stages = Stages()
     code = 0
+    stages.line(
+        Sentence(
+            "training 8 models on 10,000 images of clothes and 8 on 2,697 e-mails: about {seconds} s here if "
+            "nothing else runs",
+            _seconds(threads),
+        )
+    )
     if threads == 1:
-        finished = [_train("sample:fashion", out, _IMAGES), _train("sample:spam", spam, _MAILS)]
+        finished = [_train(stages, "sample:fashion", out, _IMAGES)]
+        finished.append(_train(stages, "sample:spam", spam, _MAILS))
     else:
         words = ["sample:spam", "--out", str(spam), "--overwrite", "--threads", "1", "--preset", "quick"]
         with _training_beside(words) as finish:
             # Threads are given: a count would take the other process for somebody else's.
-            finished = [_train("sample:fashion", out, {**_IMAGES, "threads": threads})]
-            code = finish()
+            finished = [_train(stages, "sample:fashion", out, {**_IMAGES, "threads": threads})]
+            with stages.stage("training on sample:spam", "trained on sample:spam"):
+                code = finish()
         if not code:
             from pellucid.pipeline.finished_run import Run
 
             finished.append(Run(spam))
+    with stages.stage("writing the pages", "wrote the pages"):
+        pages = _pages(out)
     if is_document:
-        write_document({"runs": [{"verdict": each.verdict, "report": each.report} for each in finished]})
+        found = [{"verdict": each.verdict, "report": each.report} for each in finished]
+        write_document({"runs": found, "pages": {name: str(page) for name, (_, page) in pages.items()}})
         return code
-    for each in finished:
-        sys.stdout.write(f"{translated(each.verdict)}\n{each.report}\n")
+    end = _END_OF_SENTENCE[language()]
+    for run in finished:
+        sys.stdout.write(f"{translated(run.verdict).split(end)[0]}{end.strip()}\n")
+    sys.stdout.write(f"{translated('reports')}: {', '.join(str(each.report) for each in finished)}\n")
+    for caption, page in pages.values():
+        sys.stdout.write(f"{translated(caption)}: {page}\n")
+    if may_open and sys.stdout.isatty():
+        from pellucid.pipeline.watching.page import open_address
+
+        for page in (finished[0].report, *(page for _, page in pages.values())):
+            open_address(Path(page).resolve().as_uri())
     return code
+
+
+# What a line says of the living page.
+_LIVING = "draw, and watch every layer of the network answer"
+
+
+def _pages(out: Path) -> dict[str, tuple[str, Path]]:
+    """Write the living page of the images' network into its run."""
+    from pellucid.export.app.exporting import export_app
+
+    living = out / "app.html"
+    export_app(str(out), living, "cnn", is_proved=False)
+    return {"app": (_LIVING, living)}
+
+
+# Seconds of a demonstration on two cores where the best of some products of matrices took so many.
+_KNOWN_SECONDS, _KNOWN_PRODUCT = 40, 0.0018
+
+
+def _seconds(threads: int) -> int:
+    """Seconds that it takes here if nothing else runs, by the pace of products of matrices; to ten."""
+    import numpy as np
+
+    numbers, found = np.ones((512, 512), np.float32), []
+    for _ in range(20):
+        began = time.perf_counter()
+        numbers @ numbers
+        found.append(time.perf_counter() - began)
+    share = min(found) / _KNOWN_PRODUCT * (1 if threads > 1 else 1.7)
+    return 10 * max(1, round(_KNOWN_SECONDS * share / 10))
 
 
 def _is_earlier(place: Path, sample: str, settings: Mapping[str, Any]) -> bool:
@@ -127,17 +185,19 @@ def _is_earlier(place: Path, sample: str, settings: Mapping[str, Any]) -> bool:
     return True
 
 
-def _train(sample: str, out: Path, settings: dict[str, Any]) -> Any:
+def _train(stages: Any, sample: str, out: Path, settings: dict[str, Any]) -> Any:
     from pellucid.pipeline.train import train
 
-    return train(sample, out=out, overwrite=True, **settings)
+    name = Sentence("training on {sample}", sample)
+    with stages.stage(name, Sentence("trained on {sample}", sample)):
+        return train(sample, out=out, overwrite=True, quiet=True, **settings)
 
 
 @contextlib.contextmanager
 def _training_beside(words: Sequence[str]) -> Iterator[Callable[[], int]]:
     """Train in a second process of lower priority, which ends with this one.
 
-    Yields: a function that shows what it has printed so far and goes on to print, and returns its exit code.
+    Yields: a function that waits for its end and returns its exit code.
     """
     import queue
     import subprocess
@@ -168,10 +228,12 @@ def _training_beside(words: Sequence[str]) -> Iterator[Callable[[], int]]:
     reader.start()
 
     def finish() -> int:
-        """Print what was printed meanwhile and what is still to come; return the exit code."""
-        for line in iter(lines.get, None):
-            sys.stderr.write(line)
-        return process.wait()
+        """Return the exit code, once what was printed has been read; print it where the training failed."""
+        printed = list(iter(lines.get, None))
+        code = process.wait()
+        if code:
+            sys.stderr.writelines(printed)
+        return code
 
     try:
         yield finish

@@ -218,11 +218,14 @@ def export_app(
     announce: Callable[[str], None] | None = None,
     title: str | None = None,
     examples: int | None = None,
+    *,
+    is_proved: bool = True,
 ) -> ExportedApp:
     """Write the recommended model of a run, or another by its name, as a page; `announce` hears what is done.
 
     The page is called `title`, or else by its classes. It holds as many `examples` of the test, to try the
     model on, and opens on the first; `None` stands for six, or none where the run has no test to read.
+    Without `is_proved` no browser is asked, and the page says that it was not proved.
 
     Raises: `UsageError` if `out` has another ending, the model cannot be a page, `run` lies in no run, or
     examples are wanted of a run without a test; `DataError` if the held-out examples are gone;
@@ -243,7 +246,7 @@ def export_app(
     metadata, card = metadata_of(model, called), card_of(model, called, found.folder)
     if title is not None:
         card["asked"] = title
-    program, proof, kind = find_browser(), None, KINDS[model.input_kind.name]
+    program, proof, kind = find_browser() if is_proved else None, None, KINDS[model.input_kind.name]
     held_out = None
     try:
         held_out = held_out_examples(run, found.folder, MOST_EXAMPLES)

@@ -172,7 +172,7 @@ def shown_in_browser(place: str, folder: RunFolder, stages: Stages) -> Iterator[
     with served_meanwhile(page.application(), own):
         stages.line(Sentence("watch it: {address}", address))
         stages.onlookers.append(progress)
-        _open(address)
+        open_address(address)
         try:
             yield
         except BaseException as error:
@@ -195,7 +195,7 @@ def _socket() -> socket.socket:
         return listening(0)
 
 
-def _open(address: str) -> None:
+def open_address(address: str) -> None:
     """Open a browser where there is a display; a thread of its own waits for it, if somebody has to."""
     has_display = sys.platform in ("darwin", "win32") or any(
         map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY"))
