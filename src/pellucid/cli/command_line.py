@@ -30,10 +30,10 @@ _WIDEST = 120
 _OTHER_DASHES = tuple("\u2012\u2013\u2014\u2015\u2212\uff0d")
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:
     """Add the argument DATA."""
     places = "Folder, table, IDX folder, .npz, sample:fashion or sample:spam"
-    parser.add_argument("data", metavar="DATA", help=places)
+    parser.add_argument("data", metavar="DATA", help=places, nargs=None if is_needed else "?")
 
 
 def add_settings(

@@ -21,6 +21,7 @@ from pellucid.cli import (
     generate,
     inspect,
     label,
+    play,
     predict,
     schema,
     serve,
@@ -38,11 +39,11 @@ from pellucid.safety.budgets import shortened
 atexit.register(gc.freeze)
 
 COMMANDS = (
-    demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, serve, label, schema,
+    demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, play, serve, label, schema,
 )  # fmt: skip
 
 # Commands that read what others made, and their flag for it.
-_ISOLATED = ("inspect", "train", "evaluate", "predict", "explain", "label")
+_ISOLATED = ("inspect", "train", "evaluate", "predict", "explain", "play", "label")
 _ISOLATE = (
     "Decode images in child processes under limits of memory, time and files, as tables always are; a file "
     "that ends such a process is one that cannot be read. Answers are the same"

@@ -22,7 +22,7 @@ from pellucid.confined.onnx_worker import Feed
 from pellucid.data.images.cache import cache_folder
 from pellucid.encoding import Encoder
 from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
-from pellucid.export.app.shell import FolderPage, ServedPage, script_values, style
+from pellucid.export.app.shell import FolderPage, ServedPage, require_folder, script_values, style
 from pellucid.export.proof import (
     FP16,
     FP32,
@@ -146,10 +146,7 @@ def require_place(out: Path, ending: str) -> None:
             out,
             ending,
         )
-    if out.is_dir():
-        raise StorageError("{out}: is a folder; choose another --out", out)
-    if not out.absolute().parent.is_dir():
-        raise StorageError("{out}: its folder does not exist; create it first", out)
+    require_folder(out)
 
 
 def require_open(model: Model) -> None:

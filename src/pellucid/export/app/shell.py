@@ -7,12 +7,14 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from pellucid.data.tables.columns import LABEL_NAMES, LESSER_TEXT_NAMES, TEXT_NAMES
+from pellucid.errors import StorageError
 from pellucid.language.catalogue import CHINESE, ENGLISH, language, translated
 from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import checksum, deflated, joined_script, policy_of, visible
@@ -20,7 +22,7 @@ from pellucid.runtime.by_target import IN_FILES
 from pellucid.runtime.metadata import Metadata
 
 # Folders of templates, in the order in which they are looked through.
-_FOLDERS = ("export/app/page", "reports/explain/page")
+_FOLDERS = ("export/app/page", "reports/explain/page", "export/play/page")
 
 
 # In a page that a server hands out, the place of the choice among its models; names are escaped, so that
@@ -120,6 +122,17 @@ def text_columns(joined: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def require_folder(out: Path) -> None:
+    """Refuse a place where no file can be written, before anything slow.
+
+    Raises: `StorageError` if it is a folder, or lies in none.
+    """
+    if out.is_dir():
+        raise StorageError("{out}: is a folder; choose another --out", out)
+    if not out.absolute().parent.is_dir():
+        raise StorageError("{out}: its folder does not exist; create it first", out)
+
+
 @cache
 def style() -> str:
     """The style of the page: that of the explain page, and its own."""
@@ -154,9 +167,9 @@ def shared_values() -> dict[str, Any]:
     return {"style": Markup(style()), "choices_place": Markup(_CHOICES)}
 
 
-def script_values(start: str) -> dict[str, Any]:
-    """The script that begins with a module in `script/`, and its checksum, as values of the template."""
-    script = joined_script(f"export/app/script/{start}")
+def script_values(start: str, room: str = "export/app") -> dict[str, Any]:
+    """The script that begins with a module in a room's `script/`, and its checksum, as values of a template."""
+    script = joined_script(f"{room}/script/{start}")
     return {"script": Markup(script), "checksum": checksum(script)}  # our own file
 
 

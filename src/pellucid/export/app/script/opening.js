@@ -1,5 +1,5 @@
 // What the page holds deflated, its documents first: nothing else begins before they are opened.
-import { bytesOfBase64, product, wholeOf } from "../../../reports/explain/script/arrays.js";
+import { inflated, product, wholeOf } from "../../../reports/explain/script/arrays.js";
 import { byId } from "../../../reports/explain/script/dom.js";
 /** @import { Whole } from "../../../reports/explain/script/types.js" */
 /** @import { Opening, TensorPlace } from "./types.js" */
@@ -12,16 +12,16 @@ const isReady = new Promise((resolve, reject) => {
 Object.assign(globalThis, { pellucid: { ready: isReady } });
 
 /** What an element holds, inflated; the element is emptied. @param {string} id */
-function inflated(id) {
+function opened(id) {
   const holder = byId(id);
-  const packed = bytesOfBase64(holder.textContent.trim());
+  const packed = holder.textContent;
   holder.textContent = "";
-  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate")));
+  return inflated(packed);
 }
 
 /** Put documents and parts of the page where they belong; both were written, and escaped, with the page. */
 async function openDocuments() {
-  const { documents, parts } = await inflated("documents").json();
+  const { documents, parts } = await opened("documents").json();
   for (const [id, text] of Object.entries(documents)) byId(id).textContent = text;
   const place = () => Object.entries(parts).forEach(([id, texts]) => placePart(byId(id), texts));
   document.addEventListener("languagechange", place);
@@ -43,7 +43,7 @@ function placePart(place, texts) {
 
 /** All weights, most of them in 16 bits, each by its name. @param {Record<string, TensorPlace>} tensors */
 async function weights(tensors) {
-  const bytes = new Uint8Array(await inflated("weights").arrayBuffer());
+  const bytes = new Uint8Array(await opened("weights").arrayBuffer());
   /** @type {Map<string, Whole>} */
   const found = new Map();
   for (const [name, { at, shape, steps }] of Object.entries(tensors)) {

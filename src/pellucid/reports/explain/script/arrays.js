@@ -150,3 +150,9 @@ export function bytesOfBase64(text) {
   for (let at = 0; at < plain.length; at += 1) bytes[at] = plain.charCodeAt(at);
   return bytes;
 }
+
+/** What a text holds, deflated and in base64, as a response to be read. @param {string} text */
+export const inflated = (text) =>
+  new Response(
+    new Blob([bytesOfBase64(text.trim())]).stream().pipeThrough(new DecompressionStream("deflate")),
+  );
