@@ -19,7 +19,7 @@ _PACKAGE = files("pellucid")
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "([^"]*)";\n', re.MULTILINE)
 _TYPES = re.compile(r"^ */\*\*(?:(?!\*/).)*\*/\n", re.MULTILINE | re.DOTALL)
-_EXPORT = re.compile(r"^export (?=async function |function |const )", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=async function |function |const |class )", re.MULTILINE)
 
 
 def modules_from(start: str) -> dict[str, str]:

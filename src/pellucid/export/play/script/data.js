@@ -1,22 +1,12 @@
 // Data sets of the page: those that it holds, points made from a seed, and texts as ids of words.
 import { inflated } from "../../../reports/explain/script/arrays.js";
 import { byId } from "../../../reports/explain/script/dom.js";
+import { drawsOf, normalOf } from "./engine/draws.js";
 /** @import { Choice, Data, Examples, PackedFacts } from "./types.js" */
 
 // Points in two dimensions, of two classes, each a figure with noise.
 
 const POINTS = { train: 300, validation: 150 };
-
-/** Numbers from 0 to below 1, always the same ones of a seed (mulberry32). @param {number} seed */
-export function drawsOf(seed) {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** @typedef {(draw: () => number, label: number) => [number, number]} Figure */
 
@@ -50,10 +40,8 @@ function pointsOf(figure, draw, noise, count) {
   const labels = new Uint8Array(count);
   for (let at = 0; at < count; at += 1) {
     labels[at] = at % 2;
-    const spread = noise * Math.sqrt(-2 * Math.log(1 - draw()));
-    const angle = 2 * Math.PI * draw();
     const [x, y] = figure(draw, labels[at]);
-    inputs.set([x + spread * Math.cos(angle), y + spread * Math.sin(angle)], 2 * at);
+    inputs.set([x + noise * normalOf(draw), y + noise * normalOf(draw)], 2 * at);
   }
   return { inputs, labels };
 }

@@ -1,33 +1,8 @@
 // Functions of numbers that layers are made of, in double precision.
-import { exponentials, sigmoid, sumOf } from "./shares.js";
+import { erf, exponentials, sigmoid, sumOf } from "./shares.js";
 import { message } from "./words/message.js";
 /** @import { CellStep, Floats, Mixture, Pair, Settings } from "./types.js" */
 /** @import { MessageKey } from "./words/message.js" */
-
-/** A term of the series of the error function that changes no digit of a sum near 1. */
-const NEGLIGIBLE = 1e-18;
-
-/**
- * The error function: its power series where that converges quickly, and a continued fraction beyond.
- * @param {number} x
- */
-function erf(x) {
-  const size = Math.abs(x);
-  if (size > 6) return Math.sign(x);
-  if (size < 3) {
-    let term = size;
-    let total = size;
-    for (let n = 1; n < 80; n += 1) {
-      term *= (-size * size) / n;
-      total += term / (2 * n + 1);
-      if (Math.abs(term) < NEGLIGIBLE) break;
-    }
-    return (Math.sign(x) * 2 * total) / Math.sqrt(Math.PI);
-  }
-  let tail = 0;
-  for (let n = 60; n > 0; n -= 1) tail = n / 2 / (size + tail);
-  return Math.sign(x) * (1 - Math.exp(-size * size) / ((size + tail) * Math.sqrt(Math.PI)));
-}
 
 /** @type {Record<string, (x: number, settings: Settings) => number>} Layers that are a function of each number. */
 export const FUNCTIONS = {

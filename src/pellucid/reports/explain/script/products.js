@@ -59,7 +59,7 @@ export function multiplied({ data, rows, size }, gather, target) {
  * @param {number} size @param {Float64Array} sums
  */
 // eslint-disable-next-line max-lines-per-function -- sums stay in registers only under names of their own
-function tile([weights, rowsAt], [seen, placesAt], size, sums) {
+export function tile([weights, rowsAt], [seen, placesAt], size, sums) {
   let a0 = 0;
   let a1 = 0;
   let a2 = 0;
