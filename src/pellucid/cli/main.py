@@ -39,7 +39,8 @@ from pellucid.safety.budgets import shortened
 atexit.register(gc.freeze)
 
 COMMANDS = (
-    demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, play, serve, label, schema,
+    demo, inspect, train, evaluate, predict, explain, compare, tune, generate, export, play, serve, label,
+    schema,
 )  # fmt: skip
 
 # Commands that read what others made, and their flag for it.

@@ -21,7 +21,7 @@ from pellucid.confined.onnx_files import LARGEST
 from pellucid.confined.onnx_worker import Feed
 from pellucid.data.images.cache import cache_folder
 from pellucid.encoding import Encoder
-from pellucid.errors import DataError, ModelFileError, StorageError, UsageError
+from pellucid.errors import DataError, ModelFileError, UsageError
 from pellucid.export.app.shell import FolderPage, ServedPage, require_folder, script_values, style
 from pellucid.export.proof import (
     FP16,

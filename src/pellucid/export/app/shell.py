@@ -168,7 +168,7 @@ def shared_values() -> dict[str, Any]:
 
 
 def script_values(start: str, room: str = "export/app") -> dict[str, Any]:
-    """The script that begins with a module in a room's `script/`, and its checksum, as values of a template."""
+    """The script that begins with a module in a room's `script/`, and its checksum, as template values."""
     script = joined_script(f"{room}/script/{start}")
     return {"script": Markup(script), "checksum": checksum(script)}  # our own file
 

@@ -66,7 +66,9 @@ def packed(dataset: Dataset, name: str, most: int) -> Packed:
         facts[part] = {"labels": dataset.labels_at(positions).codes().tolist()}
     count = sum(map(len, parts.values()))
     nouns = count_of(len(dataset.train) + len(dataset.validation), dataset.noun)
-    sentence: str = Sentence("{count:,} of {nouns} from {name}, each class with its share", count, nouns, name)
+    sentence: str = Sentence(
+        "{count:,} of {nouns} from {name}, each class with its share", count, nouns, name
+    )
     facts["note"] = {"en": str(sentence), "zh": str(translated(sentence, CHINESE))}
     if isinstance(dataset.inputs, Texts):
         for part, positions in parts.items():
@@ -80,7 +82,7 @@ def packed(dataset: Dataset, name: str, most: int) -> Packed:
 def _chosen(
     dataset: Dataset, positions: Int64[np.ndarray, " some"], most: int
 ) -> Int64[np.ndarray, " chosen"]:
-    """At most so many of some positions, of each class its share, in an order that does not depend on class."""
+    """At most so many of some positions, of each class its share, in an order that no class decides."""
     order = np.random.default_rng(0).permutation(len(positions))
     places = places_in_strata(dataset.labels[positions], order, dataset.target)
     return positions[np.argsort(places, kind="stable")[:most]]
@@ -152,8 +154,8 @@ def _read(place: str, settings: Settings, most: int) -> Packed:
     labels = listing.coded
     if not labels.exclusive():
         raise DataError(
-            "{place}: its labels are {nouns}, but the page learns one class of each {noun}; choose a column of "
-            "classes with --label-column, or train with pellucid train",
+            "{place}: its labels are {nouns}, but the page learns one class of each {noun}; choose a column "
+            "of classes with --label-column, or train with pellucid train",
             place,
             labels.target.nouns,
             listing.noun,
@@ -161,8 +163,8 @@ def _read(place: str, settings: Settings, most: int) -> Packed:
     count = sum(each >= max(1, settings.min_examples or 1) for each in labels.counts())
     if count > _MOST_CLASSES:
         raise DataError(
-            "{place}: {classes} found, but the page shows at most {MOST_CLASSES}; merge some with --rename, leave "
-            "rare ones out with --min-examples, or train with pellucid train",
+            "{place}: {classes} found, but the page shows at most {MOST_CLASSES}; merge some with --rename, "
+            "leave rare ones out with --min-examples, or train with pellucid train",
             place,
             count_of(count, "class"),
             _MOST_CLASSES,

@@ -69,7 +69,7 @@ function list(name, names, now, onValue) {
 function control(name, onChange) {
   /** @param {string | number} value */
   const set = (value) => {
-    Object.assign(state.design, { [name]: value });
+    Object.assign(state.design, { [name]: value }, value === "cnn" ? { depth: 2, width: 8 } : {});
     if (name === "model" || name === "depth") showFitting(onChange);
     onChange();
   };

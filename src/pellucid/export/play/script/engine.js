@@ -7,6 +7,8 @@ import { networkOf } from "./engine/network.js";
 
 /** Milliseconds of learning between two looks at what is asked. */
 const PIECE = 12;
+/** Points learn faster than an eye can follow: no more than so many epochs within the milliseconds of a picture. */
+const [EPOCHS_AT_ONCE, PICTURE] = [1, 16];
 /** Milliseconds between two reports, and between two looks at validation within an epoch. */
 const [REPORT, VALIDATE] = [100, 1000];
 /** Validation examples that are scored within an epoch. */
@@ -84,30 +86,39 @@ function report(milliseconds) {
   own.reported = performance.now();
 }
 
-/** Learn for a moment; then whatever was asked meanwhile comes first. */
-function piece() {
-  if (!own.isRunning) return;
-  const network = current();
+/** Steps until a moment has passed, or so many are made; false where the loss is no number. @param {Network} network @param {number} last */
+function learn(network, last) {
   const began = performance.now();
-  while (performance.now() - began < PIECE && network.steps < own.most) {
+  while (performance.now() - began < PIECE && network.steps < last) {
     const examples = network.examplesOf(network.steps);
     const { loss, right } = network.step(examples);
-    if (!Number.isFinite(loss)) {
-      own.isRunning = false;
-      send({ type: "failed", key: "diverged", values: { step: network.steps } });
-      return;
-    }
+    if (!Number.isFinite(loss)) return false;
     own.sum.loss += loss;
     own.sum.right += right;
     own.sum.count += examples.length;
     const isEndOfEpoch = network.steps % network.stepsOfEpoch === 0;
     if (isEndOfEpoch && performance.now() - own.validated > REPORT) score();
   }
+  return true;
+}
+
+/** Learn for a moment; then whatever was asked meanwhile comes first. */
+function piece() {
+  if (!own.isRunning) return;
+  const network = current();
+  const isOfPoints = network.data.kind === "points";
+  const most = isOfPoints ? network.steps + EPOCHS_AT_ONCE * network.stepsOfEpoch : Infinity;
+  if (!learn(network, Math.min(own.most, most))) {
+    own.isRunning = false;
+    send({ type: "failed", key: "diverged", values: { step: network.steps } });
+    return;
+  }
   const isOver = network.steps >= own.most;
   const since = performance.now() - own.reported;
   if (performance.now() - own.validated > VALIDATE || isOver) score();
   if (since > REPORT || isOver) report(since);
   if (isOver) pause();
+  else if (isOfPoints) setTimeout(piece, PICTURE);
   else next.port2.postMessage(0);
 }
 

@@ -31,13 +31,15 @@ export const state = {
   }),
   data: /** @type {Data | null} */ (null),
   layers: /** @type {EngineLayer[]} */ ([]),
+  parameters: 0,
+  /** Whether the engine has other data than those chosen. */
+  sendsData: true,
+  /** The weight whose update is shown. */
+  weight: /** @type {{ layer: string, name: string, index: number } | undefined} */ (undefined),
   train: /** @type {CurvePoint[]} */ ([]),
   validation: /** @type {CurvePoint[]} */ ([]),
-  /** Validation of another design, with which a guess is compared. */
-  other: /** @type {CurvePoint[]} */ ([]),
   latest: /** @type {Progress | null} */ (null),
   pinned: 0,
-  shownLayer: "",
   isRunning: false,
   failure: /** @type {{ key: string, values: Record<string, string | number> } | null} */ (null),
 };
@@ -58,10 +60,6 @@ export function choose(which) {
   if (isOther) Object.assign(state.design, USUAL[choice().kind]);
   state.pinned = 0;
 }
-
-/** Epochs after some steps. @param {number} step @param {Design} [design] */
-export const epochsAfter = (step, design = state.design) =>
-  step / Math.ceil(dataOf().train.labels.length / design.batch);
 
 /** An engine of its own, which computes in a worker. @param {(message: any) => void} onMessage */
 export function engine(onMessage) {

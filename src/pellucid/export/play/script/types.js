@@ -53,7 +53,26 @@
  * @typedef {ArrayLike<number>} Values
  * @typedef {{ name: string, kind: string, shape: number[], weights: { name: string, shape: number[] }[] }} EngineLayer
  * @typedef {{ loss: number, accuracy: number }} Score
- * @typedef {{ values: Record<string, Values>, probabilities: Values }} Pinned
+ * @typedef {{ values: Record<string, Float32Array | Float64Array>, probabilities: Values }} Pinned
+ */
+
+/**
+ * One step from a single example, as the engine reports it.
+ * @typedef {object} Stepped
+ * @property {number} step
+ * @property {number} example
+ * @property {number} label
+ * @property {number} loss
+ * @property {Record<string, Float32Array | Float64Array>} values
+ * @property {Record<string, Float32Array | Float64Array>} gradients
+ * @property {{ layer: string, name: string, index: number, shape: number[], before: number, after: number,
+ *   gradient: number, terms: number[][], count: number, state: { before: Record<string, number>,
+ *   after: Record<string, number>, corrections: number[] } }} weight
+ */
+
+/**
+ * @typedef {{ layer: string, name: string, index: number, byBackprop: number, byDifference: number,
+ *   relativeError: number }} Checked
  */
 
 /**
@@ -64,9 +83,9 @@
  * @property {Score | null} [validation]
  * @property {number} [perSecond]
  * @property {Pinned} [pinned]
- * @property {Values} [first]
+ * @property {Float32Array | Float64Array} [first] weights of the first layer that has any
  * @property {Record<string, number>} [dead]
- * @property {{ size: number, classes: Uint8Array, shares: Float32Array }} [boundary]
+ * @property {{ size: number, reach: number, answers: Float32Array }} [boundary] scores of the second class above the first
  */
 
 export {};
