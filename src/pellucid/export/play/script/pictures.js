@@ -91,8 +91,8 @@ export function paintPlane(canvas, data, { size, reach, answers }) {
  * The weights of the first layer: a picture for each filter, or each unit that sees an image; null of others.
  * @param {HTMLCanvasElement} canvas @param {number[]} shape of the tensor @param {Floats} weights @param {Data} data
  */
-export function paintWeights(canvas, shape, weights, { kind, shape: [channels, rows, columns] }) {
-  if (kind !== "image") return null;
+export function paintWeights(canvas, shape, weights, { train, shape: [channels, rows, columns] }) {
+  if (!(train.inputs instanceof Uint8Array)) return null;
   const isKernel = shape.length === 4;
   const units = Math.min(MOST_UNITS, shape[0]);
   const form = isKernel ? [units * shape[1], shape[2], shape[3]] : [units, rows, columns];
