@@ -177,7 +177,7 @@ def extracted() -> Catalog:
         if not name.startswith(NOBODY):
             found.add(message, locations=[(name, line)])
     # The page of an exported model speaks both languages by itself: script/words.
-    templates = [path for path in sorted(SOURCE.rglob("*.html")) if "app" not in path.parts]
+    templates = [path for path in sorted(SOURCE.rglob("*.html")) if not {"app", "play"} & set(path.parts)]
     for path in templates:
         for message in template_messages.messages_of(path):
             found.add(message, locations=[(str(path.relative_to(SOURCE)), 0)])

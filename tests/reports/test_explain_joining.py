@@ -77,7 +77,7 @@ def test_the_types_name_all_that_python_writes(name):
     data = page_data_of(explained(name))
     assert data.keys() == properties("PageData")
     assert all(layer.keys() == properties("LayerFacts") | {"hidden"} for layer in data["layers"])
-    assert {key for driver in data["drivers"] for key in driver} <= {"name", "centred"}
+    assert {key for driver in data["drivers"] for key in driver} <= {"name", "centred", "pieceOf"}
 
 
 def test_the_types_name_every_target():

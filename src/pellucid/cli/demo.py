@@ -121,21 +121,26 @@ def _trained(out: Path, spam: Path, *, is_document: bool, may_open: bool) -> int
     return code
 
 
-# What a line says of the living page.
+# What lines say of the pages beside the reports.
 _LIVING = "draw, and watch every layer of the network answer"
+_PLAY = "train a small network yourself"
 
 
 def _pages(out: Path) -> dict[str, tuple[str, Path]]:
-    """Write the living page of the images' network into its run."""
+    """Write the living page of the images' network, and one that trains, into its run."""
     from pellucid.export.app.exporting import export_app
+    from pellucid.export.play.playing import play
+    from pellucid.settings import Settings
 
-    living = out / "app.html"
+    living, playing = out / "app.html", out / "play.html"
     export_app(str(out), living, "cnn", is_proved=False)
-    return {"app": (_LIVING, living)}
+    play(None, playing, Settings())
+    return {"app": (_LIVING, living), "play": (_PLAY, playing)}
 
 
-# Seconds of a demonstration on two cores where the best of some products of matrices took so many.
-_KNOWN_SECONDS, _KNOWN_PRODUCT = 40, 0.0018
+# A demonstration on two cores where the best of some products of matrices took as long as the next.
+_KNOWN_SECONDS = 40  # seconds
+_KNOWN_PRODUCT = 0.0018  # seconds
 
 
 def _seconds(threads: int) -> int:

@@ -8,7 +8,7 @@ from pellucid.cli.command_line import add_data, add_settings, counting, say, set
 from pellucid.language.sentence import Sentence
 
 _EXAMPLES = (
-    ("pellucid play --out play.html", "points, pictures of clothes, e-mails"),
+    ("pellucid play --out play.html", "points, clothes, e-mails"),
     ("pellucid play photos/ --out play.html", "your own photographs"),
     ("pellucid play reviews.csv --out play.html", "your own texts"),
 )

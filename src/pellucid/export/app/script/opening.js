@@ -12,7 +12,7 @@ const isReady = new Promise((resolve, reject) => {
 Object.assign(globalThis, { pellucid: { ready: isReady } });
 
 /** What an element holds, inflated; the element is emptied. @param {string} id */
-function opened(id) {
+function unpacked(id) {
   const holder = byId(id);
   const packed = holder.textContent;
   holder.textContent = "";
@@ -21,7 +21,7 @@ function opened(id) {
 
 /** Put documents and parts of the page where they belong; both were written, and escaped, with the page. */
 async function openDocuments() {
-  const { documents, parts } = await opened("documents").json();
+  const { documents, parts } = await unpacked("documents").json();
   for (const [id, text] of Object.entries(documents)) byId(id).textContent = text;
   const place = () => Object.entries(parts).forEach(([id, texts]) => placePart(byId(id), texts));
   document.addEventListener("languagechange", place);
@@ -43,7 +43,7 @@ function placePart(place, texts) {
 
 /** All weights, most of them in 16 bits, each by its name. @param {Record<string, TensorPlace>} tensors */
 async function weights(tensors) {
-  const bytes = new Uint8Array(await opened("weights").arrayBuffer());
+  const bytes = new Uint8Array(await unpacked("weights").arrayBuffer());
   /** @type {Map<string, Whole>} */
   const found = new Map();
   for (const [name, { at, shape, steps }] of Object.entries(tensors)) {

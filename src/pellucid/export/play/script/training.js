@@ -202,20 +202,16 @@ function showPinnable() {
   const count = Math.min(PINNABLE, validation.labels.length);
   const made = Array.from({ length: count }, (_, at) => {
     const label = worded("exampleOf", { number: at + 1, name: data.classes[validation.labels[at]] });
-    const chosen = button(
-      { class: "choice", "aria-pressed": String(at === state.pinned), "aria-label": label },
-      "",
-      () => {
-        pin(at);
-        showPinnable();
-      },
-    );
+    const chosen = button({ class: "choice", "aria-pressed": String(at === state.pinned) }, "", () => {
+      pin(at);
+      showPinnable();
+    });
     const text = choice().texts?.[at];
     if (text) chosen.append(element("span", { class: "foreign" }, [...text].slice(0, 60).join("")));
     else {
       const canvas = element("canvas", { "aria-hidden": "true" });
       paintExample(canvas, data, at, validation);
-      chosen.append(canvas);
+      chosen.append(canvas, element("span", { class: "hidden" }, label));
     }
     return element("li", {}, chosen);
   });
