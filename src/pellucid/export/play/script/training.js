@@ -164,7 +164,9 @@ function showCurves() {
 
 /** The layers one behind the other, with what each makes of the pinned example. */
 function showNetwork() {
-  if (!state.layers.some(({ name }) => name === state.shownLayer)) state.shownLayer = state.layers[0].name;
+  const [first] = state.layers;
+  if (!first) return;
+  if (!state.layers.some(({ name }) => name === state.shownLayer)) state.shownLayer = first.name;
   const items = state.layers.map(({ name, shape, weights }) => {
     const size = weights.reduce((sum, each) => sum + each.shape.reduce((all, one) => all * one, 1), 0);
     const facts = `${shape.join("\u00d7")}${size ? ` \u00b7 ${worded("parameters", { count: size.toLocaleString("en") })}` : ""}`;

@@ -101,8 +101,8 @@ export const PLAY_ENGLISH = {
   itsLabel: "its label",
   firstTitle: "Weights of the first layer",
   firstHelp: "A picture for each unit or filter; blue is negative, orange positive.",
-  dead: "Dead units, which give 0 for each of 200 validation examples:",
-  noneDead: "No unit is dead: each gives something else than 0 for one of 200 validation examples or more.",
+  dead: "Dead units, which give 0 for every validation example (200 at most are tried):",
+  noneDead: "No unit is dead: each gives something else than 0 for at least one validation example.",
   deadIn: "{count} of {all} in {layer}",
   stepTitle: "One step by hand",
   stepHelp:
