@@ -9,7 +9,7 @@ from pellucid.reports.by_target import SECTIONS
 from pellucid.reports.plots import Plot
 from pellucid.reports.report import environment, words_of
 
-VOID = {"meta", "link", "img", "wbr"}
+VOID = {"meta", "link", "img", "wbr", "input"}
 SHAPES = {"line", "rect", "path", "circle", "use", "image"}
 
 # Names that a page shows and does not obey.

@@ -39,7 +39,7 @@ IN_PAGES = re.compile(
     r"|\bif (?:not )?explanation\.(?:classes|thresholds)\b"
     r"|\btypeof against\b|\bagainst\s*[!=]=="
 )
-TABLES_OF_PAGES = re.compile(r"of_\w+\.html|decision\.js")
+TABLES_OF_PAGES = re.compile(r"of_\w+\.html|decision\.js|answer_slopes\.js")
 
 LEFT: dict[str, int] = {
     "answering": 3,

@@ -12,7 +12,8 @@ globalThis.document = { documentElement: { lang: "en" }, getElementById: () => (
 const folder = "./pellucid/reports/explain/script";
 const { wholeOf } = await import(`${folder}/arrays.js`);
 const { computed } = await import(`${folder}/layers.js`);
-const { gradientsFrom, slopesOfLoss } = await import(`${folder}/backward.js`);
+const { gradientsFrom } = await import(`${folder}/backward.js`);
+const { slopesOfLoss } = await import(`${folder}/answer_slopes.js`);
 const tensorsOf = (named, Kind) => new Map(
   Object.entries(named).map(([name, [shape, numbers]]) => [name, wholeOf(shape, Kind.from(numbers))]),
 );

@@ -18,9 +18,10 @@ from pellucid.targets import CLASSIFICATION, MULTILABEL, ORDERED, REGRESSION
 from small_models import digits
 
 EXPLAIN = """
-const { gradCam, inputTimesGradient, integratedGradients, occlusion, paintOf, slopesOfScore } =
+const { gradCam, inputTimesGradient, integratedGradients, occlusion, paintOf } =
   await import(`${folder}/attributions.js`);
 const { softmaxOf } = await import(`${folder}/shares.js`);
+const { slopesOfScore } = await import(`${folder}/answer_slopes.js`);
 const run = runIn(Float32Array);
 const runOn = (inputs) => run(new Map([["inputs", inputs]]));
 const inputs = tensorsOf(given.inputs, Float32Array).get("inputs");
@@ -72,7 +73,7 @@ def test_maps_are_those_of_python(node: Node, name: str) -> None:
 
 
 SLOPES = """
-const { slopesOfScore } = await import(`${folder}/attributions.js`);
+const { slopesOfScore } = await import(`${folder}/answer_slopes.js`);
 return given.map(([answer, outputs, target]) => Array.from(slopesOfScore(answer, outputs, target)));
 """
 

@@ -75,6 +75,7 @@ const ofClass = {
   },
   explained: (said) => ofClass.decided(said)[0],
   against: (_, own) => own,
+  isChosen: true,
   probability: (said) => said[ofClass.decided(said)[0]],
   sorted,
   served,
@@ -134,6 +135,7 @@ const ofLabels = {
     const answers = ofLabels.decided(said);
     return chosen.label ?? mostOf(said, answers.length ? answers : [...said.keys()]);
   },
+  isChosen: false,
   against(said) {
     const answers = ofLabels.decided(said);
     return [...said.keys()].map((at) => Number(answers.includes(at)));
@@ -226,6 +228,7 @@ function ofQuestions(above) {
 const ofOrdered = {
   ...ofClass,
   said: (outputs, temperature) => ofClass.tempered(ofQuestions(Array.from(outputs, sigmoid)), temperature),
+  isChosen: false,
   against: (said) => said.slice(1).map((_, at) => Number(at < ofClass.decided(said)[0])),
   scored: ofLabels.scored,
   columns: ofQuestions,

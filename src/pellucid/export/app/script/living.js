@@ -1,6 +1,7 @@
 // The network, alive: every layer follows the input, forwards and backwards, and any unit of it opens its arithmetic.
 import { clamp, need } from "../../../reports/explain/script/arrays.js";
-import { gradientsFrom, slopesOfLoss } from "../../../reports/explain/script/backward.js";
+import { slopesOfLoss } from "../../../reports/explain/script/answer_slopes.js";
+import { gradientsFrom } from "../../../reports/explain/script/backward.js";
 import { openedAnswer } from "../../../reports/explain/script/decision.js";
 import { byId, element, shown } from "../../../reports/explain/script/dom.js";
 import { drawDrivers, drawStages } from "../../../reports/explain/script/drivers.js";
@@ -114,20 +115,20 @@ function goBack() {
   if (!living.answer || living.isBackward) return;
   living.isBackward = true;
   const { said, values } = living.answer;
-  pageData.against = decision.against(said, app.answer === "class" ? classAgainst() : null);
+  pageData.against = decision.against(said, decision.isChosen ? classAgainst() : null);
   const outputs = Array.from(need(values.get(pageData.output)).data);
   const start = new Map([[pageData.output, slopesOfLoss(outputs, pageData.against)]]);
   const run = { layers: pageData.layers, values, weights: stored, Kind: Float32Array };
   for (const [name, gradient] of gradientsFrom(run, start)) keep(name, gradient);
   byId("loss-words").textContent = say(decision.words.loss, {
-    label: app.answer === "class" ? app.classes[classAgainst()] : "",
+    label: decision.isChosen ? app.classes[classAgainst()] : "",
     loss: shown(openedAnswer.loss(outputs, pageData.against), 6),
   });
 }
 
 /** Let people choose the class that the loss is against. */
 function startAgainst() {
-  if (app.answer !== "class" || !document.getElementById("tab-backward")) return;
+  if (!decision.isChosen || !document.getElementById("tab-backward")) return;
   const select = /** @type {HTMLSelectElement} */ (byId("against"));
   byId("against-label").hidden = false;
   const names = app.classes.map((name, at) => element("option", { value: String(at) }, name));

@@ -192,7 +192,7 @@ const invited = { label: "" };
 
 /** @param {Answer} answer @param {boolean} isGiven whether nothing of the input was changed by hand */
 function invite({ said }, isGiven) {
-  if (app.answer !== "class" || app.classes.length < 2) return;
+  if (!decision.isChosen || app.classes.length < 2) return;
   const now = labelOf(said);
   if (isGiven || !invited.label) {
     const second = decision.sorted(said).find((at) => app.classes[at] !== now);

@@ -96,6 +96,7 @@
  *   answered
  * @property {(said: number[], own: number | null) => number | number[] | null} against what the loss is against: a
  *   class, all labels as they are answered, or nothing of a number
+ * @property {boolean} isChosen whether people may choose the one class that the loss is against
  * @property {((said: number[]) => number) | null} probability that the class is right; that all labels are, were they
  *   independent of each other; null where there is none
  * @property {(said: number[]) => number[]} sorted what has a bar, in its order

@@ -108,8 +108,13 @@ export function paintPlane(canvas, data, { size, reach, answers }, pinned) {
  * The weights of the first layer: a picture for each filter, or each unit that sees an image; null of others.
  * @param {HTMLCanvasElement} canvas @param {number[]} shape of the tensor @param {Floats} weights @param {Data} data
  */
+<<<<<<< HEAD
 export function paintWeights(canvas, shape, weights, { kind, shape: [channels, rows, columns] }) {
   if (kind === "text") return null;
+=======
+export function paintWeights(canvas, shape, weights, { train, shape: [channels, rows, columns] }) {
+  if (!(train.inputs instanceof Uint8Array)) return null;
+>>>>>>> living
   const isKernel = shape.length === 4;
   const units = Math.min(MOST_UNITS, shape[0]);
   const form = [units, ...(isKernel ? shape.slice(2) : kind === "image" ? [rows, columns] : [PLANE, PLANE])];

@@ -8,8 +8,8 @@ import { throughConvolution, throughRows } from "./backward_products.js";
 import { FUNCTIONS } from "./functions.js";
 import { arraysOfLine, factorAndShift, geluOf } from "./layers.js";
 import { bound, handedBack } from "./notation.js";
-import { sigmoid, softmaxOf } from "./shares.js";
-/** @import { Floats, PageData, Passing, Pointwise, Run, Settings, Whole } from "./types.js" */
+import { sigmoid } from "./shares.js";
+/** @import { Floats, Passing, Pointwise, Run, Settings, Whole } from "./types.js" */
 
 // Functions of each number.
 
@@ -109,20 +109,4 @@ export function gradientsFrom({ layers, values, weights, Kind }, start) {
     });
   }
   return found;
-}
-
-/**
- * How the loss changes with each output, by what it is against: a class, states of labels, or nothing where it is the
- * number itself.
- * @param {ArrayLike<number>} outputs @param {PageData["against"]} against
- */
-export function slopesOfLoss(outputs, against) {
-  if (against === null) return Float64Array.from(outputs, () => 1);
-  if (typeof against === "number") {
-    return softmaxOf(outputs).map((share, at) => share - (at === against ? 1 : 0));
-  }
-  const count = against.filter((state) => state >= 0).length;
-  return Float64Array.from(outputs, (output, at) =>
-    against[at] < 0 ? 0 : (sigmoid(output) - against[at]) / count,
-  );
 }

@@ -1,12 +1,12 @@
 // What in the image drove the answer: maps over it, by the explanations that the page computes.
 import { need } from "../../../../reports/explain/script/arrays.js";
+import { slopesOfScore } from "../../../../reports/explain/script/answer_slopes.js";
 import {
   gradCam,
   inputTimesGradient,
   integratedGradients,
   occlusion,
   paintOf,
-  slopesOfScore,
 } from "../../../../reports/explain/script/attributions.js";
 import { gradientsFrom } from "../../../../reports/explain/script/backward.js";
 import { byId, canvasById } from "../../../../reports/explain/script/dom.js";
