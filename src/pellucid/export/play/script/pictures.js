@@ -108,21 +108,24 @@ export function paintPlane(canvas, data, { size, reach, answers }, pinned) {
  * The weights of the first layer: a picture for each filter, or each unit that sees an image; null of others.
  * @param {HTMLCanvasElement} canvas @param {number[]} shape of the tensor @param {Floats} weights @param {Data} data
  */
-<<<<<<< HEAD
-export function paintWeights(canvas, shape, weights, { kind, shape: [channels, rows, columns] }) {
-  if (kind === "text") return null;
-=======
-export function paintWeights(canvas, shape, weights, { train, shape: [channels, rows, columns] }) {
-  if (!(train.inputs instanceof Uint8Array)) return null;
->>>>>>> living
+export function paintWeights(
+  canvas,
+  shape,
+  weights,
+  { train: { inputs }, shape: [channels, rows, columns] },
+) {
+  if ("ids" in inputs) return null;
   const isKernel = shape.length === 4;
   const units = Math.min(MOST_UNITS, shape[0]);
-  const form = [units, ...(isKernel ? shape.slice(2) : kind === "image" ? [rows, columns] : [PLANE, PLANE])];
+  const form = [
+    units,
+    ...(isKernel ? shape.slice(2) : inputs instanceof Uint8Array ? [rows, columns] : [PLANE, PLANE]),
+  ];
   const data = new Float32Array(product(form));
   const size = form[1] * form[2];
   for (let at = 0; at < data.length; at += 1) {
     const [unit, place] = [Math.floor(at / size), at % size];
-    if (kind === "points") {
+    if (inputs instanceof Float32Array) {
       const [x, y] = [(place % PLANE) / (PLANE - 1) - 0.5, 0.5 - Math.floor(place / PLANE) / (PLANE - 1)];
       data[at] = 2 * (x * weights[2 * unit] + y * weights[2 * unit + 1]);
       continue;
