@@ -11,6 +11,7 @@ import pytest
 from browsers import browsing, until
 from pellucid.cli.main import main
 from pellucid.errors import DataError, UsageError
+from pellucid.export.app.chromium import Tab
 from pellucid.export.play.playing import play
 from pellucid.settings import Settings
 from small_models import write_digits
@@ -100,3 +101,65 @@ def test_everybody_can_train_on_it(chromium: str, axe_core: Path, tmp_path: Path
         assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
         assert tab.errors == []
         assert all(each.startswith(("file:", "blob:", "data:")) for each in tab.requests)
+
+
+def choose(tab: Tab, name: str, value: str) -> None:
+    """Set a control of the page as a hand does."""
+    field = f"document.getElementById('play-{name}')"
+    tab.evaluate(f"{field}.value = '{value}'; {field}.dispatchEvent(new Event('input')); 1")
+
+
+def learnt(tab: Tab) -> list[str]:
+    """What the page shows of a guess, but speed and a running mean, once both networks are done."""
+    tab.evaluate("document.getElementById('play-predict').click()")
+    until(tab, "!document.getElementById('play-compared').hidden")
+    tab.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    shown = "[...document.querySelectorAll('#play-compared p, .play-plot text:not(.train), #play-bars td')]"
+    return tab.evaluate(f"{shown}.map(({{ textContent }}) => textContent).sort()")
+
+
+@pytest.mark.slow
+def test_the_same_seed_shows_the_same_numbers_and_a_guess_is_compared(chromium: str, tmp_path: Path) -> None:
+    out = tmp_path / "play.html"
+    play(str(table(tmp_path, 2, 120)), out, Settings())
+    with browsing(chromium) as tab:
+        tab.open(out.as_uri())
+        tab.evaluate("pellucidPlay.ready.then(() => 1)")
+        assert tab.evaluate("document.getElementById('play-model').value") == "bag"
+        first = learnt(tab)
+        assert learnt(tab) == first
+        choose(tab, "seed", "7")
+        assert learnt(tab) != first
+        assert any(each.startswith("You guessed 50.0 %") for each in first)
+        assert any(each.startswith("Ten times the rate: ") for each in first)
+        bars = "document.getElementById('play-bars').textContent"
+        before = tab.evaluate(bars)
+        choose(tab, "typed", "words of class 1")
+        until(tab, f"{bars} !== {json.dumps(before)}")
+        assert "its label" not in tab.evaluate(bars)
+        assert tab.errors == []
+
+
+@pytest.mark.slow
+def test_a_click_on_the_plane_follows_the_nearest_point(chromium: str, tmp_path: Path) -> None:
+    out = tmp_path / "play.html"
+    play(str(table(tmp_path, 2)), out, Settings())
+    with browsing(chromium) as tab:
+        tab.open(out.as_uri())
+        tab.evaluate("pellucidPlay.ready.then(() => 1)")
+        tab.evaluate("document.querySelectorAll('#play-data button')[1].click()")
+        until(tab, "!document.getElementById('play-plane-part').hidden")
+        place = "document.getElementById('play-pinnable').textContent.match(/\\((.*), (.*)\\)/)"
+        for across, down in ((0.1, 0.5), (0.5, 0.85)):
+            tab.evaluate(f"""(() => {{
+              const plane = document.getElementById("play-plane");
+              const {{ left, top, width, height }} = plane.getBoundingClientRect();
+              plane.dispatchEvent(new MouseEvent("click", {{
+                clientX: left + {across} * width, clientY: top + {down} * height }}));
+            }})()""")
+            x, y = (float(each.replace("\u2212", "-")) for each in tab.evaluate(place)[1:3])
+            assert abs(x - (2.4 * across - 1.2)) < 0.5
+            assert abs(y - (1.2 - 2.4 * down)) < 0.5
+        tab.evaluate("document.querySelectorAll('#play-layers button')[1].click()")
+        assert tab.evaluate("document.getElementById('play-layer-name').textContent") == "ReLU 1"
+        assert tab.errors == []

@@ -9,7 +9,7 @@ import {
   shown,
 } from "../../../reports/explain/script/dom.js";
 import { paintExample, paintMade } from "./pictures.js";
-import { choice, dataOf, state } from "./state.js";
+import { dataOf, state } from "./state.js";
 import { wordOf, worded } from "./words.js";
 /** @import { Checked, Stepped } from "./types.js" */
 
@@ -27,7 +27,9 @@ function lossWords({ loss, label, values }) {
     const most = Math.max(...outputs);
     const powers = outputs.map((each) => Math.exp(each - most));
     const share = powers[label] / powers.reduce((sum, each) => sum + each, 0);
-    return worded("lossCross", { name, share: shown(share, 4), loss: shown(loss, 4) });
+    const [own, sum] = [outputs[label], powers.reduce((whole, each) => whole + each, 0) * Math.exp(most)];
+    const parts = { own: shown(own, 4), power: shown(Math.exp(own), 4), sum: shown(sum, 4) };
+    return worded("lossCross", { ...parts, name, share: shown(share, 4), loss: shown(loss, 4) });
   }
   const key = state.design.loss === "hinge" ? "lossHinge" : "lossSquared";
   return worded(key, { name, own: shown(outputs[label], 4), loss: shown(loss, 4) });
@@ -93,7 +95,13 @@ export function showStep(step, onWeight) {
   holder.hidden = false;
   const canvas = element("canvas", { class: "example", "aria-hidden": "true" });
   paintExample(canvas, dataOf(), step.example);
-  const text = choice().kind === "points" ? "" : worded("stepOf", { name: dataOf().classes[step.label] });
+  const { train, classes } = dataOf();
+  const point =
+    train.inputs instanceof Float32Array
+      ? train.inputs.subarray(2 * step.example, 2 * step.example + 2)
+      : null;
+  const where = point ? `(${Array.from(point, (each) => shown(each, 3)).join(", ")}) ` : "";
+  const text = where + worded("stepOf", { name: classes[step.label] });
   const rows = state.layers.map(({ name, shape }) => {
     const [made, gradient] = [step.values[name], step.gradients[name]].map((numbers) => {
       const picture = element("canvas", { class: "made", "aria-hidden": "true" });
@@ -120,7 +128,7 @@ export function showStep(step, onWeight) {
     ),
     element("p", {}, lossWords(step)),
     weightFields(weight, onWeight),
-    element("p", {}, worded("gradientIs", sum)),
+    element("p", {}, worded(weight.count === 1 ? "gradientIsOne" : "gradientIs", sum)),
     element(
       "table",
       {},

@@ -37,19 +37,25 @@ export function drawCurves(plot, score, lines, level) {
   if (level) {
     const y = down(level.at);
     parts.push(svg("line", { x1: MARGIN.left, x2: right, y1: y, y2: y, class: "chance" }));
-    parts.push(textAt(right + 6, y + 4, level.name, "start"));
   }
-  const ends = lines
-    .filter(({ points }) => points.length)
-    .map((line) => ({ ...line, y: down(line.points[line.points.length - 1][score]) }))
-    .sort((one, other) => one.y - other.y);
-  let lowest = -Infinity;
-  for (const { points, name, kind, y } of ends) {
+  const ends = level ? [{ y: down(level.at), words: level.name, kind: "" }] : [];
+  for (const { points, name, kind } of lines.filter((line) => line.points.length)) {
     const places = points.map((point) => `${across(point.at).toFixed(1)},${down(point[score]).toFixed(1)}`);
     parts.push(svg("polyline", { points: places.join(" "), class: kind }));
-    lowest = Math.max(lowest + 14, y + 4); // names do not lie on one another
-    const value = shown(points[points.length - 1][score], 3);
-    parts.push(textAt(right + 6, lowest, `${name} ${value}`, "start", kind));
+    const value = points[points.length - 1][score];
+    ends.push({
+      y: down(value),
+      words: `${name} ${value > 0 && value < 0.001 ? "< 0.001" : shown(value, 3)}`,
+      kind,
+    });
+  }
+  ends.sort((one, another) => one.y - another.y);
+  // Names do not lie on one another: the lowest ones give way first, upwards where the plot ends.
+  ends.forEach((end, at) => (end.y = Math.max(end.y, at ? ends[at - 1].y + 14 : 0)));
+  let most = down(0);
+  for (const { y, words, kind } of ends.reverse()) {
+    parts.push(textAt(right + 6, Math.min(y, most) + 4, words, "start", kind));
+    most = Math.min(y, most) - 14;
   }
   plot.replaceChildren(...parts);
   plot.setAttribute("viewBox", `0 0 ${PLOT_WIDTH} ${PLOT_HEIGHT}`);

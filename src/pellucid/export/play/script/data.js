@@ -29,7 +29,7 @@ const FIGURES = {
   },
   spiral(draw, label) {
     const along = 0.08 + 0.92 * draw();
-    const angle = 3.5 * Math.PI * along + (label ? Math.PI : 0);
+    const angle = 3 * Math.PI * along + (label ? Math.PI : 0);
     return [0.9 * along * Math.sin(angle), 0.9 * along * Math.cos(angle)];
   },
 };

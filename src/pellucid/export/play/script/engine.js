@@ -15,8 +15,10 @@ const [REPORT, VALIDATE] = [100, 1000];
 const MOST_SCORED = 500;
 
 /**
- * What the worker knows; `sum`: of the steps since the last report; `latest` report of the validation.
+ * What the worker knows; `sum`: of the steps since the last report; `followed`: examples of one's own, of which one is
+ * pinned, in place of those of validation.
  * @type {{ network: Network | null, data: Data | null, isRunning: boolean, most: number, pinned: number,
+ *   followed: import("./types.js").Examples | null,
  *   reported: number, validated: number, sum: { loss: number, right: number, count: number },
  *   validation: { loss: number, accuracy: number } | null }}
  */
@@ -26,6 +28,7 @@ const own = {
   isRunning: false,
   most: Infinity,
   pinned: 0,
+  followed: null,
   reported: 0,
   validated: 0,
   sum: { loss: 0, right: 0, count: 0 },
@@ -42,7 +45,7 @@ function current() {
 
 /** @param {{ design: import("./types.js").Design, data?: Data }} order */
 function start({ design, data }) {
-  if (data) own.data = data;
+  if (data) Object.assign(own, { data, pinned: 0, followed: null });
   if (!own.data) throw new Error("there is nothing to learn from");
   const network = networkOf(design, own.data);
   Object.assign(own, { network, isRunning: false, validation: null, sum: { loss: 0, right: 0, count: 0 } });
@@ -76,7 +79,7 @@ function report(milliseconds) {
     train: count ? { loss: loss / count, accuracy: right / count } : null,
     validation: own.validation,
     perSecond: milliseconds ? (1000 * count) / milliseconds : 0,
-    pinned: network.opened(validation, Math.min(own.pinned, validation.labels.length - 1)),
+    pinned: network.opened(own.followed ?? validation, own.pinned),
     first: network.layers.find(({ weights }) => weights.length)?.weights[0].data.slice(),
     dead: deadUnits(network),
     boundary: kind === "points" ? decisionOnPlane(network) : undefined,
@@ -157,8 +160,8 @@ const ORDERS = {
   run,
   pause,
   step,
-  pin({ example }) {
-    own.pinned = example;
+  pin({ example, examples }) {
+    Object.assign(own, { pinned: example, followed: examples ?? null });
     if (!own.isRunning) report(0);
   },
   check: ({ count }) => send({ type: "check", checks: checkedGradients(current(), count) }),

@@ -16,6 +16,8 @@ import {
 const TWO_CLASSES = ["#0072b2", "#e69f00"];
 /** Units whose weights are drawn, and pixels of the width that they take. */
 const [MOST_UNITS, WIDTH_OF_WEIGHTS] = [16, 440];
+/** Numbers along each side of the picture of a unit that sees a point. */
+const PLANE = 21;
 
 /**
  * An example: an image, all points of a data set, or a letter for texts.
@@ -44,7 +46,7 @@ export function paintExample(canvas, data, at, examples = data.train) {
     drawPoints(context, examples, { side: 96, reach: 1.2, radius: 2 });
     return;
   }
-  context.fillStyle = getComputedStyle(canvas).color;
+  context.fillStyle = getComputedStyle(document.body).color;
   context.font = "52px serif";
   context.textAlign = "center";
   context.fillText("Aa", 48, 66);
@@ -66,8 +68,8 @@ function drawPoints(context, { inputs, labels }, { side, reach, radius }) {
   });
 }
 
-/** Points over what is decided at each place. @param {HTMLCanvasElement} canvas @param {Data} data @param {NonNullable<Progress["boundary"]>} boundary */
-export function paintPlane(canvas, data, { size, reach, answers }) {
+/** Points over what is decided at each place. @param {HTMLCanvasElement} canvas @param {Data} data @param {NonNullable<Progress["boundary"]>} boundary @param {number} pinned of validation */
+export function paintPlane(canvas, data, { size, reach, answers }, pinned) {
   const side = 384;
   const ground = element("canvas");
   // A difference of the scores beyond 4 is as good as certain.
@@ -85,30 +87,60 @@ export function paintPlane(canvas, data, { size, reach, answers }) {
   context.drawImage(ground, 0, 0, side, side);
   context.globalAlpha = 1;
   drawPoints(context, data.train, { side, reach, radius: 4 });
+  const { inputs } = data.validation;
+  if (!(inputs instanceof Float32Array)) return;
+  const [x, y] = [inputs[2 * pinned] + reach, reach - inputs[2 * pinned + 1]].map(
+    (each) => (side * each) / (2 * reach),
+  );
+  context.lineWidth = 3;
+  for (const [radius, colour] of /** @type {[number, string][]} */ ([
+    [9, "#fff"],
+    [6, "#000"],
+  ])) {
+    context.strokeStyle = colour;
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.stroke();
+  }
 }
 
 /**
  * The weights of the first layer: a picture for each filter, or each unit that sees an image; null of others.
  * @param {HTMLCanvasElement} canvas @param {number[]} shape of the tensor @param {Floats} weights @param {Data} data
  */
-export function paintWeights(canvas, shape, weights, { train, shape: [channels, rows, columns] }) {
-  if (!(train.inputs instanceof Uint8Array)) return null;
+export function paintWeights(
+  canvas,
+  shape,
+  weights,
+  { train: { inputs }, shape: [channels, rows, columns] },
+) {
+  if ("ids" in inputs) return null;
   const isKernel = shape.length === 4;
   const units = Math.min(MOST_UNITS, shape[0]);
-  const form = isKernel ? [units * shape[1], shape[2], shape[3]] : [units, rows, columns];
+  const form = [
+    units,
+    ...(isKernel ? shape.slice(2) : inputs instanceof Uint8Array ? [rows, columns] : [PLANE, PLANE]),
+  ];
   const data = new Float32Array(product(form));
-  if (isKernel) data.set(weights.subarray(0, data.length));
-  else {
+  const size = form[1] * form[2];
+  for (let at = 0; at < data.length; at += 1) {
+    const [unit, place] = [Math.floor(at / size), at % size];
+    if (inputs instanceof Float32Array) {
+      const [x, y] = [(place % PLANE) / (PLANE - 1) - 0.5, 0.5 - Math.floor(place / PLANE) / (PLANE - 1)];
+      data[at] = 2 * (x * weights[2 * unit] + y * weights[2 * unit + 1]);
+      continue;
+    }
     // Of a coloured image the weights of its colours are added up.
-    const size = rows * columns;
-    for (let unit = 0; unit < units; unit += 1) {
-      for (let at = 0; at < channels * size; at += 1) {
-        data[unit * size + (at % size)] += weights[unit * channels * size + at];
-      }
+    for (let channel = 0; channel < channels; channel += 1) {
+      data[at] += weights[(unit * channels + channel) * size + place];
     }
   }
   return paint(canvas, wholeOf(form, data), layout(form, WIDTH_OF_WEIGHTS, isKernel ? 40 : 64));
 }
+
+/** What a layer made of one example: every map, or every number. @param {HTMLCanvasElement} canvas @param {number[]} shape @param {Floats} made */
+export const paintLayer = (canvas, shape, made) =>
+  paint(canvas, wholeOf(shape, made), layout(shape, WIDTH_OF_WEIGHTS));
 
 /** What a layer made of one example, small. @param {HTMLCanvasElement} canvas @param {number[]} shape @param {Floats} made */
 export function paintMade(canvas, shape, made) {

@@ -6,7 +6,7 @@ import { byId } from "../../../reports/explain/script/dom.js";
 
 /** @type {Record<string, Partial<Design>>} */
 const USUAL = {
-  points: { model: "mlp", depth: 2, width: 6, activation: "tanh", rate: 0.02, batch: 16 },
+  points: { model: "mlp", depth: 2, width: 16, activation: "relu", rate: 0.02, batch: 16 },
   image: { model: "mlp", depth: 1, width: 32, activation: "relu", rate: 0.002, batch: 32 },
   text: { model: "bag", depth: 1, width: 16, activation: "relu", rate: 0.02, batch: 16 },
 };
@@ -18,9 +18,9 @@ export const state = {
   design: /** @type {Design} */ ({
     model: "mlp",
     depth: 2,
-    width: 6,
+    width: 16,
     kernel: 3,
-    activation: "tanh",
+    activation: "relu",
     dropout: 0,
     loss: "cross-entropy",
     optimiser: "adam",
@@ -38,8 +38,13 @@ export const state = {
   weight: /** @type {{ layer: string, name: string, index: number } | undefined} */ (undefined),
   train: /** @type {CurvePoint[]} */ ([]),
   validation: /** @type {CurvePoint[]} */ ([]),
+  /** Validation of another design, with which a guess is compared. */
+  other: /** @type {CurvePoint[]} */ ([]),
   latest: /** @type {Progress | null} */ (null),
   pinned: 0,
+  /** Whether a typed text is followed and no example. */
+  isTyped: false,
+  shownLayer: "",
   isRunning: false,
   failure: /** @type {{ key: string, values: Record<string, string | number> } | null} */ (null),
 };
@@ -58,7 +63,7 @@ export function choose(which) {
   const isOther = state.data?.kind !== state.choices[which].kind;
   state.chosen = which;
   if (isOther) Object.assign(state.design, USUAL[choice().kind]);
-  state.pinned = 0;
+  Object.assign(state, { pinned: 0, isTyped: false });
 }
 
 /** An engine of its own, which computes in a worker. @param {(message: any) => void} onMessage */

@@ -4,23 +4,22 @@ import { legend } from "../../../reports/explain/script/drawing.js";
 import { layerWord, showChecks, showStep } from "./by_hand.js";
 import { showChoices } from "./choices.js";
 import { drawCurves } from "./curves.js";
-import { choicesOfPage } from "./data.js";
-import { paintExample, paintMade, paintPlane, paintWeights } from "./pictures.js";
-import { choice, dataOf, engine, state } from "./state.js";
+import { choicesOfPage, idsOf } from "./data.js";
+import { endGuess, forgetGuess, guess, sayGuessAgain, showGuessFields } from "./guess.js";
+import { paintExample, paintLayer, paintMade, paintPlane, paintWeights } from "./pictures.js";
+import { choice, choose, dataOf, engine, state } from "./state.js";
 import { wordAll, worded } from "./words.js";
 /** @import { Checked, Progress, Stepped } from "./types.js" */
 
 /** Points of a curve from which on every second one is left out. */
 const MOST_POINTS = 600;
 /** Weights whose gradients are checked. */
-const CHECKED_WEIGHTS = 24;
-/** Epochs after which a guess is compared with what came. */
-const GUESSED_EPOCHS = 5;
+const CHECKED_WEIGHTS = 12;
 /** Validation examples that may be pinned by a click. */
 const PINNABLE = 8;
 
-/** @type {{ worker: Worker | null, sent: object | null, isDrawn: boolean, stepped: Stepped | null, guess: number | null }} */
-const here = { worker: null, sent: null, isDrawn: true, stepped: null, guess: null };
+/** @type {{ worker: Worker | null, sent: object | null, isDrawn: boolean, stepped: Stepped | null, awaited: number }} */
+const here = { worker: null, sent: null, isDrawn: true, stepped: null, awaited: 0 };
 
 /** @param {object} what */
 const order = (what) => here.worker?.postMessage(what);
@@ -38,8 +37,10 @@ function begin() {
     sendsData: false,
   });
   here.stepped = null;
-  for (const id of ["play-stepped", "play-checked", "play-compared"]) byId(id).hidden = true;
+  forgetGuess();
+  for (const id of ["play-stepped", "play-checked"]) byId(id).hidden = true;
   here.sent = { do: "start", design: { ...state.design }, ...(data ? { data } : {}) };
+  here.awaited += 1;
   order(here.sent);
 }
 
@@ -51,6 +52,8 @@ function beginWithData() {
 /** @type {Record<string, (message: any) => void>} */
 const REPORTS = {
   ready({ layers, parameters }) {
+    here.awaited -= 1;
+    if (here.awaited) return;
     Object.assign(state, { layers, parameters });
     showNetwork();
     showPinnable();
@@ -64,7 +67,7 @@ const REPORTS = {
   },
   paused() {
     state.isRunning = false;
-    compareGuess();
+    endGuess();
     showState();
   },
   step(/** @type {Stepped} */ message) {
@@ -103,12 +106,16 @@ function draw() {
   if (!latest) return;
   const data = dataOf();
   byId("play-plane-part").hidden = !latest.boundary;
-  if (latest.boundary) paintPlane(canvasById("play-plane"), data, latest.boundary);
+  if (latest.boundary) paintPlane(canvasById("play-plane"), data, latest.boundary, state.pinned);
   showPinned(latest);
   layers.forEach(({ name, shape }) => {
     const canvas = document.querySelector(`canvas[data-play-layer="${name}"]`);
     const made = latest.pinned?.values[name];
-    if (canvas instanceof HTMLCanvasElement && made) paintMade(canvas, shape, made);
+    if (!(canvas instanceof HTMLCanvasElement) || !made) return;
+    paintMade(canvas, shape, made);
+    if (name !== state.shownLayer) return;
+    byId("play-layer-name").textContent = layerWord(name);
+    byId("play-layer-legend").replaceChildren(legend(paintLayer(canvasById("play-layer"), shape, made)));
   });
   const first = layers.find(({ weights }) => weights.length);
   const scale =
@@ -144,6 +151,7 @@ function showCurves() {
     /** @type {import("./curves.js").Line[]} */
     const lines = [
       { points: state.train, name: worded("train"), kind: "train" },
+      { points: state.other, name: worded("faster"), kind: "other" },
       { points: state.validation, name: worded("validation"), kind: "validation" },
     ];
     const isEntropy = state.design.loss === "cross-entropy";
@@ -156,16 +164,26 @@ function showCurves() {
 
 /** The layers one behind the other, with what each makes of the pinned example. */
 function showNetwork() {
+  const [first] = state.layers;
+  if (!first) return;
+  if (!state.layers.some(({ name }) => name === state.shownLayer)) state.shownLayer = first.name;
   const items = state.layers.map(({ name, shape, weights }) => {
     const size = weights.reduce((sum, each) => sum + each.shape.reduce((all, one) => all * one, 1), 0);
     const facts = `${shape.join("\u00d7")}${size ? ` \u00b7 ${worded("parameters", { count: size.toLocaleString("en") })}` : ""}`;
-    return element(
-      "li",
-      {},
+    const chosen = button({ class: "choice", "aria-pressed": String(name === state.shownLayer) }, "", () => {
+      state.shownLayer = name;
+      showNetwork();
+      draw();
+      /** @type {NodeListOf<HTMLElement>} */
+      const buttons = byId("play-layers").querySelectorAll("[aria-pressed=true]");
+      buttons[0].focus();
+    });
+    chosen.append(
       element("canvas", { "data-play-layer": name, width: 1, height: 1, "aria-hidden": "true" }),
       element("strong", {}, layerWord(name)),
       element("span", { class: "quiet" }, facts),
     );
+    return element("li", {}, chosen);
   });
   byId("play-layers").replaceChildren(...items);
   byId("play-parameters").textContent = worded("allParameters", {
@@ -177,14 +195,17 @@ function showNetwork() {
 function showPinnable() {
   const data = dataOf();
   const { validation } = data;
-  byId("play-pinned-part").hidden = choice().kind === "points";
-  if (choice().kind === "points") return;
+  byId("play-pinned-part").hidden = false;
+  byId("play-typed-part").hidden = choice().kind !== "text";
+  if (choice().kind === "points") {
+    showPoint();
+    return;
+  }
   const count = Math.min(PINNABLE, validation.labels.length);
   const made = Array.from({ length: count }, (_, at) => {
     const label = worded("exampleOf", { number: at + 1, name: data.classes[validation.labels[at]] });
     const chosen = button({ class: "choice", "aria-pressed": String(at === state.pinned) }, "", () => {
-      state.pinned = at;
-      order({ do: "pin", example: at });
+      pin(at);
       showPinnable();
     });
     const text = choice().texts?.[at];
@@ -201,11 +222,53 @@ function showPinnable() {
   if (isFocused) byId("play-pinnable").querySelectorAll("button")[state.pinned].focus();
 }
 
+/** @param {number} example */
+function pin(example) {
+  state.pinned = example;
+  state.isTyped = false;
+  order({ do: "pin", example });
+}
+
+/** The point that is followed, and the next one. */
+function showPoint() {
+  const { validation, classes } = dataOf();
+  const { inputs, labels } = validation;
+  const follow = (/** @type {number} */ at) => {
+    pin(at);
+    showPoint();
+  };
+  if (!(inputs instanceof Float32Array)) return;
+  const place = Array.from(inputs.subarray(2 * state.pinned, 2 * state.pinned + 2), (each) => shown(each, 3));
+  const parts = { number: state.pinned + 1, place: place.join(", "), name: classes[labels[state.pinned]] };
+  const isFocused = byId("play-pinnable").contains(document.activeElement);
+  const next = button({ class: "plain-button" }, worded("nextPoint"), () =>
+    follow((state.pinned + 1) % labels.length),
+  );
+  byId("play-pinnable").replaceChildren(element("li", {}, worded("pointOf", parts)), element("li", {}, next));
+  if (isFocused) next.focus();
+  canvasById("play-plane").onclick = ({ offsetX, offsetY }) => {
+    const { clientWidth: side } = byId("play-plane");
+    const reach = state.latest?.boundary?.reach ?? 1;
+    const [x, y] = [(2 * offsetX) / side - 1, 1 - (2 * offsetY) / side].map((each) => each * reach);
+    const distances = Array.from(labels, (_, at) => Math.hypot(inputs[2 * at] - x, inputs[2 * at + 1] - y));
+    follow(distances.indexOf(Math.min(...distances)));
+  };
+}
+
+/** Follow a text that one types. @param {string} text */
+function pinText(text) {
+  const { words } = choice();
+  if (!words) return;
+  state.isTyped = text.trim() !== "";
+  const examples = state.isTyped ? { inputs: idsOf([text], words), labels: new Uint8Array(1) } : undefined;
+  order({ do: "pin", example: examples ? 0 : state.pinned, examples });
+}
+
 /** @param {Progress} latest */
 function showPinned({ pinned }) {
-  if (!pinned || choice().kind === "points") return;
+  if (!pinned) return;
   const data = dataOf();
-  const label = data.validation.labels[state.pinned];
+  const label = state.isTyped ? -1 : data.validation.labels[state.pinned];
   const rows = Array.from(pinned.probabilities, (share, at) => {
     const bar = element("span", { class: "bar" });
     bar.style.setProperty("--share", String(share));
@@ -227,38 +290,17 @@ function showPinned({ pinned }) {
 
 /** @param {Progress} latest */
 function showDead({ dead = {} }) {
-  const words = Object.entries(dead).map(([name, count]) => {
-    const layer = state.layers.find((each) => each.name === name);
-    return worded("deadIn", { count, all: layer?.shape[0] ?? 0, layer: layerWord(name) });
-  });
-  byId("play-dead").textContent = words.length ? `${worded("dead")} ${words.join("; ")}.` : "";
-}
-
-// Predict first: a guess before anything is shown.
-
-function guess() {
-  here.guess = Number(/** @type {HTMLInputElement} */ (byId("play-guess")).value) / 100;
-  begin();
-  byId("play-compared").hidden = true;
-  state.isRunning = true;
-  const steps = GUESSED_EPOCHS * Math.ceil(dataOf().train.labels.length / state.design.batch);
-  order({ do: "run", most: steps });
-}
-
-function compareGuess() {
-  const last = state.validation[state.validation.length - 1];
-  if (here.guess === null || !last) return;
-  const [guessed, reached] = [here.guess, last.accuracy].map((each) => `${(100 * each).toFixed(1)} %`);
-  const points = (100 * Math.abs(last.accuracy - here.guess)).toFixed(1);
-  const key =
-    Math.abs(last.accuracy - here.guess) < 0.02
-      ? "guessedWell"
-      : last.accuracy > here.guess
-        ? "guessedLow"
-        : "guessedHigh";
-  byId("play-compared").hidden = false;
-  byId("play-compared").textContent = worded(key, { guessed, reached, points });
-  here.guess = null;
+  const words = Object.entries(dead)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => {
+      const layer = state.layers.find((each) => each.name === name);
+      return worded("deadIn", { count, all: layer?.shape[0] ?? 0, layer: layerWord(name) });
+    });
+  byId("play-dead").textContent = words.length
+    ? `${worded("dead")} ${words.join("; ")}.`
+    : Object.keys(dead).length
+      ? worded("noneDead")
+      : "";
 }
 
 // The beginning.
@@ -267,9 +309,11 @@ function sayEverything() {
   wordAll();
   showChoices(onDesign, beginWithData);
   if (!state.data) return;
+  showGuessFields();
   showNetwork();
   showPinnable();
   draw();
+  sayGuessAgain();
   if (here.stepped) REPORTS.step(here.stepped);
 }
 
@@ -282,10 +326,12 @@ function onDesign() {
 /** Start the part; once it is ready the engine has been started with the first choice. */
 export async function startTraining() {
   state.choices = await choicesOfPage();
-  here.worker = engine((message) => REPORTS[message.type]?.(message));
+  // Until the engine is ready, what it reports is of the network before.
+  here.worker = engine((message) => {
+    if (!here.awaited || message.type === "ready") REPORTS[message.type]?.(message);
+  });
   byId("play-run").onclick = () => {
     state.isRunning = !state.isRunning;
-    here.guess = null;
     order(state.isRunning ? { do: "run" } : { do: "pause" });
     showState();
   };
@@ -295,11 +341,19 @@ export async function startTraining() {
   };
   byId("play-again").onclick = begin;
   byId("play-check").onclick = () => order({ do: "check", count: CHECKED_WEIGHTS });
-  byId("play-predict").onclick = guess;
+  const run = (/** @type {number} */ most) => {
+    state.isRunning = true;
+    order({ do: "run", most });
+  };
+  byId("play-predict").onclick = () => guess(begin, run, drawSoon);
+  const typed = /** @type {HTMLTextAreaElement} */ (byId("play-typed"));
+  typed.oninput = () => pinText(typed.value);
   const slider = /** @type {HTMLInputElement} */ (byId("play-guess"));
   slider.oninput = () => (byId("play-guessed").textContent = `${slider.value} %`);
   document.addEventListener("languagechange", sayEverything);
+  choose(0);
   wordAll();
+  showGuessFields();
   showChoices(onDesign, beginWithData);
   beginWithData();
 }

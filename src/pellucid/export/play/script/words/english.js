@@ -12,6 +12,8 @@ export const PLAY_ENGLISH = {
   learningTitle: "How it learns",
   resultsTitle: "What happens",
   pointsNote: "Points in two dimensions, of two classes, made from the seed.",
+  "sample:fashion": "Clothes",
+  "sample:spam": "E-mails",
   circles: "Circles",
   xor: "XOR",
   moons: "Two moons",
@@ -59,6 +61,17 @@ export const PLAY_ENGLISH = {
   check: "Check gradients",
   predictTitle: "Predict first",
   predictAsk: "What validation accuracy will it have after 5 epochs? Your guess:",
+  fasterAsk: "With a learning rate ten times larger, the validation loss will then be \u2026",
+  lower: "lower",
+  alike: "about the same",
+  higher: "higher, or no number",
+  faster: "10 \u00d7 rate",
+  fasterRight: "Ten times the rate: {came}, as you said. The loss is {faster} instead of {loss}.",
+  fasterWrong:
+    "Ten times the rate: {came}, where you said {guessed}. The loss is {faster} instead of {loss}.",
+  fasterFailed:
+    "Ten times the rate: the loss became no number, since every step overshot. You said {guessed}.",
+  fasterFailedRight: "Ten times the rate: the loss became no number, since every step overshot, as you said.",
   predict: "Start, and compare",
   guessedWell: "You guessed {guessed}, and it reached {reached}: less than 2 points apart.",
   guessedLow:
@@ -79,14 +92,17 @@ export const PLAY_ENGLISH = {
   allParameters: "{count} parameters in all.",
   planeTitle: "What it answers all over the plane",
   planeHelp:
-    "The ground shows the difference of the scores of both classes; white is where the network is undecided.",
+    "Dots are training examples. The ground shows the difference of the scores of both classes; white is where the network is undecided.",
   pinnedTitle: "One validation example",
-  pinnedHelp: "Choose another one to follow it.",
+  nextPoint: "Follow another point",
+  pointOf: "Point {number} at ({place}), labelled {name}; a click on the plane follows another.",
+  typeOwn: "Or type a text of your own:",
   exampleOf: "validation example {number}, labelled {name}",
   itsLabel: "its label",
   firstTitle: "Weights of the first layer",
   firstHelp: "A picture for each unit or filter; blue is negative, orange positive.",
-  dead: "Dead units, which give 0 for each of 200 validation examples:",
+  dead: "Dead units, which give 0 for every validation example (200 at most are tried):",
+  noneDead: "No unit is dead: each gives something else than 0 for at least one validation example.",
   deadIn: "{count} of {all} in {layer}",
   stepTitle: "One step by hand",
   stepHelp:
@@ -96,7 +112,8 @@ export const PLAY_ENGLISH = {
   shape: "shape",
   made: "value",
   gradientThere: "gradient of the loss",
-  lossCross: "Loss: L = \u2212ln p({name}) = \u2212ln {share} = {loss}.",
+  lossCross:
+    "Probability: p({name}) = e^{own} / \u03a3 e^score = {power} / {sum} = {share}. Loss: L = \u2212ln {share} = {loss}.",
   lossSquared:
     "Loss: the mean over the classes of (score \u2212 target)\u00b2, where the target is 1 for {name}, whose score is {own}, and 0 for all others: L = {loss}.",
   lossHinge:
@@ -104,6 +121,7 @@ export const PLAY_ENGLISH = {
   weightOf: "Weight of",
   weightIndex: "number (0 to {size} \u2212 1)",
   gradientIs: "Its gradient g = {gradient} is the sum of {count} products; the largest are:",
+  gradientIsOne: "Its gradient g = {gradient} is one product:",
   above: "gradient above",
   seenThere: "input there",
   productOf: "product",
