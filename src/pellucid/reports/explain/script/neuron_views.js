@@ -75,7 +75,7 @@ export function neuronView(layer, unit, weighing, open) {
   holder.style.height = `${height}px`;
   /** @param {Neighbour[]} side @param {boolean} isBefore */
   const draw = (side, isBefore) => {
-    const most = Math.max(...side.map(({ number }) => Math.abs(number)));
+    const most = Math.max(...side.map(({ number }) => Math.abs(number))) || 1;
     side.forEach((each, at) => {
       const y = middle + ROW * (at - (side.length - 1) / 2);
       const ends = isBefore ? { x1: LEFT_END, x2: BODY_LEFT } : { x1: BODY_RIGHT, x2: RIGHT_END };
