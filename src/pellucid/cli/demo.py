@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,9 +81,9 @@ def _trained(out: Path, spam: Path, *, is_document: bool, may_open: bool) -> int
     code = 0
     stages.line(
         Sentence(
-            "training 8 models on 10,000 images of clothes and 8 on 2,697 e-mails: about {seconds} s here if "
-            "nothing else runs",
-            _seconds(threads),
+            "training 8 models on 10,000 images of clothes and 8 on 2,697 e-mails: {minutes} on {cores} of a "
+            "laptop",
+            *(("about a minute", "two free cores") if threads > 1 else ("about two minutes", "one core")),
         )
     )
     if threads == 1:
@@ -95,8 +94,9 @@ def _trained(out: Path, spam: Path, *, is_document: bool, may_open: bool) -> int
         with _training_beside(words) as finish:
             # Threads are given: a count would take the other process for somebody else's.
             finished = [_train(stages, "sample:fashion", out, {**_IMAGES, "threads": threads})]
-            with stages.stage("training on sample:spam", "trained on sample:spam"):
+            with stages.stage("training on sample:spam") as stage:
                 code = finish()
+                stage.words = "" if code else "trained on sample:spam"
         if not code:
             from pellucid.pipeline.finished_run import Run
 
@@ -136,24 +136,6 @@ def _pages(out: Path) -> dict[str, tuple[str, Path]]:
     export_app(str(out), living, "cnn", is_proved=False)
     play(None, playing, Settings())
     return {"app": (_LIVING, living), "play": (_PLAY, playing)}
-
-
-# A demonstration on two cores where the best of some products of matrices took as long as the next.
-_KNOWN_SECONDS = 40  # seconds
-_KNOWN_PRODUCT = 0.0018  # seconds
-
-
-def _seconds(threads: int) -> int:
-    """Seconds that it takes here if nothing else runs, by the pace of products of matrices; to ten."""
-    import numpy as np
-
-    numbers, found = np.ones((512, 512), np.float32), []
-    for _ in range(20):
-        began = time.perf_counter()
-        numbers @ numbers
-        found.append(time.perf_counter() - began)
-    share = min(found) / _KNOWN_PRODUCT * (1 if threads > 1 else 1.7)
-    return 10 * max(1, round(_KNOWN_SECONDS * share / 10))
 
 
 def _is_earlier(place: Path, sample: str, settings: Mapping[str, Any]) -> bool:

@@ -416,7 +416,7 @@ function sayFacts() {
 /** Where the answers come from, and how that is known. */
 function proofText() {
   if (app.served) return say(app.served.asks ? "proofAsking" : "proofServed");
-  if (!app.proof) return say(app.examples[0]?.name ? "notCompared" : "notProved");
+  if (!app.proof) return say("notProved");
   const difference = Math.max(app.proof.difference, LEAST_TOLD).toExponential(0);
   return say("proved", { ...app.proof, difference });
 }

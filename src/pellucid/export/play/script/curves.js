@@ -4,8 +4,8 @@ import { worded } from "./words.js";
 /** @import { CurvePoint } from "./state.js" */
 
 /** Size of a plot and of its margins, in units of the drawing. */
-const [PLOT_WIDTH, PLOT_HEIGHT] = [460, 180];
-const MARGIN = { left: 44, right: 116, top: 10, bottom: 30 };
+const [PLOT_WIDTH, PLOT_HEIGHT] = [476, 180];
+const MARGIN = { left: 44, right: 132, top: 10, bottom: 30 };
 
 /**
  * One line of a plot.

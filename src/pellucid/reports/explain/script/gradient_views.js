@@ -114,6 +114,9 @@ const totalRow = (label, total) =>
 /** @param {string} label */
 const labelled = (label) => element("th", { scope: "row", class: "foreign" }, label);
 
+/** Whether the page computes gradients itself, for any input: PyTorch takes no part in them. */
+const isLiving = document.querySelector(".living") !== null;
+
 /** @param {ThreeWays} found */
 function threeTable({ byHand, byAutograd, byDifference, relativeError }) {
   /** @param {string} label @param {number | null} number @param {number} [digits] */
@@ -126,7 +129,7 @@ function threeTable({ byHand, byAutograd, byDifference, relativeError }) {
       "tbody",
       {},
       line(message("byHand"), byHand),
-      line(message("byAutograd"), byAutograd),
+      ...(isLiving && byAutograd === null ? [] : [line(message("byAutograd"), byAutograd)]),
       line(message("byDifference"), byDifference),
       line(message("relativeError"), relativeError, 2),
     ),
@@ -250,7 +253,7 @@ function notesOn({ step, byHand, byAutograd, byDifference }, name, index) {
   if (step !== null) {
     notes.push(message("differenceStep", { step: shown(step, 2) }));
   }
-  if ([byHand, byAutograd, byDifference].includes(null)) {
+  if ([byHand, ...(isLiving ? [] : [byAutograd]), byDifference].includes(null)) {
     const call = `pellucid.explain(model, input).weight("${name}", ${indexText(index)})`;
     notes.push(message("weightInPython", { call }));
   }
@@ -261,7 +264,9 @@ function notesOn({ step, byHand, byAutograd, byDifference }, name, index) {
 
 /** @param {Pinned} pinned @param {OpenedUnit | null} found */
 export function backwardView({ layer, unit, weight }, found) {
-  const checks = document.querySelector(`[data-checks="${CSS.escape(layer.name)}"]`);
+  // What was checked beforehand is about the input that the page opened with, and is hidden beside any other.
+  const holder = ":not([hidden]) > [hidden] > ";
+  const checks = document.querySelector(`${holder}[data-checks="${CSS.escape(layer.name)}"]`);
   return [
     ...normWords(layer),
     ...chainView(layer, unit, found),

@@ -10,7 +10,8 @@ export const ENGLISH = {
   failed: "This page could not be started: {reason}",
   proved:
     "Checked at export in {browser}: the same answers as the model on {examples} held-out originals, every label, and every probability within {difference}.",
-  notProved: "Not proved in a browser: none was at hand when this file was written.",
+  notProved:
+    "Not compared with the model in a browser when this file was written; pellucid export does that where it finds one.",
   inputTitle: "Your image",
   dropHere: "Drop images here, paste one, or",
   choose: "Choose files",
@@ -69,7 +70,6 @@ export const ENGLISH = {
   columnError: "error",
   columnNovelty: "novelty",
   working: "{done} of {all} answered",
-  glassTitle: "How it comes to the answer",
   glassHelp:
     "Every layer, as it is for the input above. Choose a layer, then a unit: its arithmetic is opened.",
   mirrorNote:
@@ -102,7 +102,6 @@ export const ENGLISH = {
   explainedAgain: "Show that input again",
   givenTitle: "Other images",
   givenTexts: "Other texts",
-  notCompared: "This page was not compared with the model in a browser; pellucid export does that.",
   cardTitle: "About this model",
   model: "model",
   cardTrained: "training data, examples",
