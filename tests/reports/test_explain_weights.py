@@ -30,7 +30,7 @@ WALK = """<!doctype html><title>walking</title>
   }
   frame.location.hash = `#forward/${encodeURIComponent(PLACES[PLACES.length - 1][0])}`;
   await wait();
-  const button = page.querySelector("#arithmetic .number-button");
+  const button = page.querySelector("#arithmetic .number-button[title^=gradient]");
   const chosen = button.title;
   button.click();
   await wait();

@@ -86,7 +86,7 @@ export function neuronView(layer, unit, weighing, open) {
       lines.append(line);
       const words = `${layerName(each.layer)} ${indexText(each.unit)}: ${each.words}`;
       const link = button(
-        { class: `number-button ${isBefore ? "before" : "after"}`, title: words },
+        { class: `neighbour ${isBefore ? "before" : "after"}`, title: words },
         each.words,
         () => open(each.layer, each.unit),
       );
