@@ -3,6 +3,9 @@
 import base64
 import contextlib
 import io
+import json
+import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,20 @@ def opened(program: str, folder: Path, content: bytes, early: str = "") -> Itera
         tab.open(place.as_uri())
         tab.evaluate("pellucid.ready.then((page) => page.isDrawn()).then(() => 1)")
         yield tab
+
+
+def packed_in(content: str) -> dict[str, Any]:
+    """What a page holds deflated: its documents, and its parts in both languages."""
+    packed = re.search(r'id="documents">([^<]*)<', content)
+    assert packed is not None
+    found: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(packed[1])))
+    return found
+
+
+def said_in(content: str) -> str:
+    """The page and its parts in English, each run of blanks as one."""
+    parts = packed_in(content)["parts"].values()
+    return " ".join(" ".join([content, *(part["en"] for part in parts)]).split())
 
 
 def original(content: bytes) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import spawning
+from app_pages import packed_in
 from pellucid.runtime import load as load_exported
 
 QUICK = ("--epochs", "8", "--width", "16", "--threads", "1")
@@ -60,9 +61,8 @@ def test_the_average_holds_its_members_and_is_told_of(run, digits_npz, pellucid,
     assert right == pytest.approx(metrics["models"]["average"]["test"]["accuracy"]["value"])
     out = tmp_path / "page.html"
     pellucid.succeed("explain", run, f"{digits_npz}:x_test:1", "--out", out, "--model", "average")
-    explained = " ".join(out.read_text().split())
-    assert f"The mean of {len(members)} models" in explained
-    assert all(f'<span class="foreign">{name}</span>' in explained for name in members)
+    facts = json.loads(packed_in(out.read_text())["documents"]["app"])
+    assert [each["name"] for each in facts["members"]] == members
     done = pellucid.succeed("export", run, "--out", tmp_path / "model.onnx", "--model", "average")
     assert "it gave the labels of the model" in done.stderr
     answered = pellucid.succeed("predict", run, digits_npz, "--model", "average")

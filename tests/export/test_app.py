@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from app_pages import CARD, HOSTILE, page
+from app_pages import CARD, HOSTILE, packed_in, page
 from command_line import within
 from every_model import MODELS
 from models_with_detectors import with_detector
@@ -120,10 +120,7 @@ def test_a_place_that_cannot_be_written_is_refused(run, tmp_path):
 
 def facts_in(file):
     """The document `app` of a page."""
-    packed = re.search(r'id="documents">([^<]*)<', file.read_text())
-    assert packed is not None
-    documents = json.loads(zlib.decompress(b64decode(packed[1])))["documents"]
-    return json.loads(documents["app"])
+    return json.loads(packed_in(file.read_text())["documents"]["app"])
 
 
 def test_without_a_browser_the_page_says_that_it_was_not_proved(run, tmp_path, monkeypatch):

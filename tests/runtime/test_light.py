@@ -137,7 +137,8 @@ from pellucid.serving.page import page_of
 metadata = load(sys.argv[1]).metadata
 page = page_of(SimpleNamespace(
     name="a", metadata=metadata, others=("b",), needs_token=False, has_report=False, folder_page=None))
-print(metadata.classes[0] in page.html, "models-title" in page.html, page.policy.count("sha256-"))
+below = page.html.split("</h1>", 1)[1]
+print(metadata.classes[0] in below, "models-title" in page.html, page.policy.count("sha256-"))
 strangers = {"torch", "sklearn", "scipy", "pyarrow", "tokenizers", "safetensors"} & sys.modules.keys()
 assert not strangers, strangers
 """

@@ -109,7 +109,7 @@ def _trained(out: Path, spam: Path, *, is_document: bool, may_open: bool) -> int
         return code
     end = _END_OF_SENTENCE[language()]
     for run in finished:
-        sys.stdout.write(f"{translated(run.verdict).split(end)[0]}{end.strip()}\n")
+        sys.stdout.write(f"{translated(run.verdict).split(end)[0].removesuffix(end.strip())}{end.strip()}\n")
     sys.stdout.write(f"{translated('reports')}: {', '.join(str(each.report) for each in finished)}\n")
     for caption, page in pages.values():
         sys.stdout.write(f"{translated(caption)}: {page}\n")
