@@ -54,6 +54,12 @@ def add_parser(subparsers: Any) -> None:
         help="Test examples, 0 to 24, that a page holds to try the model on; whoever gets the page has them "
         "(default: 6)",
     )
+    parser.add_argument(
+        "--play",
+        action="store_true",
+        help="A page also trains: a small network that its reader chooses, on up to 2,000 examples of the "
+        "run's data, images as 28 x 28 pixels; whoever gets the page has them",
+    )
     parser.set_defaults(run=run)
 
 
@@ -61,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Export and return exit code 0."""
     if arguments.out.suffix.lower() == ".html":
         return _page(arguments)
-    for option, value in (("--title", arguments.title), ("--examples", arguments.examples)):
+    options = ("--title", arguments.title), ("--examples", arguments.examples), ("--play", arguments.play)
+    for option, value in options:
         if value:
             raise UsageError("{option}: it is for a page; leave it out, or write --out app.html", option)
     from pellucid.data.wording import count_of
@@ -101,6 +108,7 @@ def _page(arguments: argparse.Namespace) -> int:
     """
     from pellucid.data.wording import count_of
     from pellucid.export.app.exporting import export_app
+    from pellucid.export.play.playing import part_of_run
     from pellucid.pipeline.run.stages import shown_meanwhile
 
     if not 0 <= (arguments.examples or 0) <= _MOST_TO_TRY:
@@ -110,8 +118,15 @@ def _page(arguments: argparse.Namespace) -> int:
     if arguments.precision != "fp32":
         raise UsageError("--precision: a page always holds weights in half precision; leave it out")
     with shown_meanwhile(Sentence("writing {out} and proving it", arguments.out)):
+        training = part_of_run(arguments.run_folder) if arguments.play else None
         done = export_app(
-            arguments.run_folder, arguments.out, arguments.model, say, arguments.title, arguments.examples
+            arguments.run_folder,
+            arguments.out,
+            arguments.model,
+            say,
+            arguments.title,
+            arguments.examples,
+            training=training,
         )
     proof = "It was not proved in a browser: none was found, of Chromium, Chrome and Edge; the page says so."
     if done.proof is not None:
@@ -132,6 +147,8 @@ def _page(arguments: argparse.Namespace) -> int:
                 shown,
             )
         )
+    if training is not None:
+        say(Sentence("It can train on {sentence}.", training["play_note"]))
     say(Sentence("next: open {out} in a browser", arguments.out))
     if arguments.json:
         _document(arguments.out, done, None)

@@ -5,6 +5,7 @@ import re
 import zlib
 from base64 import b64decode
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,8 @@ from browsers import browsing, until
 from pellucid.cli.main import main
 from pellucid.errors import DataError, UsageError
 from pellucid.export.app.chromium import Tab
-from pellucid.export.play.playing import play
+from pellucid.export.app.exporting import export_app
+from pellucid.export.play.playing import part_of_run, play
 from pellucid.settings import Settings
 from small_models import write_digits
 
@@ -52,7 +54,7 @@ def test_texts_are_cut_and_the_command_says_what_it_wrote(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["page"] == str(out)
 
 
-def test_what_cannot_be_learnt_is_refused_before_work(tmp_path):
+def test_what_cannot_be_learnt_is_refused_before_work(tmp_path, capsys):
     out = tmp_path / "play.html"
     with pytest.raises(DataError, match=r"24 classes found, but the page shows at most 20; merge some"):
         play(str(table(tmp_path, 24, 240)), out, Settings())
@@ -65,6 +67,11 @@ def test_what_cannot_be_learnt_is_refused_before_work(tmp_path):
     with pytest.raises(UsageError, match=r"does not end in \.html; choose a name that does"):
         play(str(numbers), tmp_path / "play.htm", Settings())
     assert not out.exists()
+    assert main(["export", str(tmp_path), "--out", str(out), "--play"]) == 2
+    assert main(["export", str(tmp_path), "--out", str(tmp_path / "model.onnx"), "--play"]) == 2
+    refusals = capsys.readouterr().err
+    assert "is no run of pellucid train, whose data the page could train on" in refusals
+    assert "--play: it is for a page; leave it out" in refusals
 
 
 @pytest.mark.slow
@@ -163,3 +170,38 @@ def test_a_click_on_the_plane_follows_the_nearest_point(chromium: str, tmp_path:
         tab.evaluate("document.querySelectorAll('#play-layers button')[1].click()")
         assert tab.evaluate("document.getElementById('play-layer-name').textContent") == "ReLU 1"
         assert tab.errors == []
+
+
+@pytest.mark.parametrize("model", ["mlp", "svm"])
+def test_a_page_of_a_model_trains_in_a_view_of_its_own(
+    run_on_digits: Any, chromium: str, axe_core: Path, tmp_path: Path, model: str
+) -> None:
+    """On the run's train and validation splits alone, beside the other views."""
+    run, out = run_on_digits(300), tmp_path / "app.html"
+    done = export_app(str(run), out, model, is_proved=False, training=part_of_run(str(run)))
+    assert done.bytes < 6_000_000
+    counts = json.loads((run / "config.json").read_text())["data"]
+    (facts,) = json.loads(held(out, "facts"))
+    assert {part: len(facts[part]["labels"]) for part in ("train", "validation")} == {
+        part: counts[part] for part in ("train", "validation")
+    }
+    with browsing(chromium) as tab:
+        tab.open(out.as_uri())
+        tab.evaluate("pellucid.ready.then((page) => page.isDrawn()).then(() => 1)")
+        tab.evaluate("document.getElementById('tab-play').click()")
+        tab.evaluate("pellucidPlay.ready.then(() => 1)")
+        assert (
+            tab.evaluate("document.querySelector('#play-data [aria-pressed=true]').textContent")
+            == facts["name"]
+        )
+        tab.evaluate("document.getElementById('play-run').click()")
+        shown = "document.querySelector('#play-accuracy-plot text.validation')?.textContent"
+        until(tab, f"Number({shown}.split(' ').pop()) > 0.5")
+        tab.evaluate(axe_core.read_text(encoding="utf-8") + ";0")
+        found = "axe.run({ elementRef: false }).then(({ violations }) => violations.map(({ id }) => id))"
+        assert tab.evaluate(found) == []
+        tab.evaluate("document.getElementById('tab-drove').click()")
+        assert tab.evaluate("document.getElementById('panel-play').hidden")
+        assert tab.evaluate("document.getElementById('answer').textContent")
+        assert tab.errors == []
+        assert all(each.startswith(("file:", "blob:", "data:")) for each in tab.requests)

@@ -253,13 +253,14 @@ def page_of(
     examples: Sequence[Mapping[str, Any]] = (),
     explained: tuple[Explanation, str] | None = None,
     *,
+    training: Mapping[str, str] | None = None,
     exactly: bool = False,
 ) -> Page:
     """The page of a model, of a kind that is not refused; equal models give equal pages.
 
     `card` is for the model card, `examples` are to try the model on, of the form `Example` in the script's
-    types; `explained` is what Python found out about the first of them, and its name; `exactly` keeps all
-    weights in single precision.
+    types; `explained` is what Python found out about the first of them, and its name; `training` fills
+    the part that trains, which other pages lack; `exactly` keeps all weights in single precision.
     """
     kind = KINDS[model.input_kind.name]
     bodies = bodies_of(model, kind)
@@ -289,6 +290,7 @@ def page_of(
         "weights": tensors.text,
         "numbers": packed.text,
         **script_values(f"{model.input_kind.name}/start.js"),
+        **(training or {}),
     }
     return Page(values, facts, json.dumps(page_data, allow_nan=False))
 

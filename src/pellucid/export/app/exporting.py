@@ -4,7 +4,7 @@ import json
 import tempfile
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -220,12 +220,14 @@ def export_app(
     examples: int | None = None,
     *,
     is_proved: bool = True,
+    training: Mapping[str, str] | None = None,
 ) -> ExportedApp:
     """Write the recommended model of a run, or another by its name, as a page; `announce` hears what is done.
 
     The page is called `title`, or else by its classes. It holds as many `examples` of the test, to try the
     model on, and opens on the first; `None` stands for six, or none where the run has no test to read.
-    Without `is_proved` no browser is asked, and the page says that it was not proved.
+    Without `is_proved` no browser is asked, and the page says that it was not proved. With `training` it has
+    a part that trains, which is filled with these values.
 
     Raises: `UsageError` if `out` has another ending, the model cannot be a page, `run` lies in no run, or
     examples are wanted of a run without a test; `DataError` if the held-out examples are gone;
@@ -257,7 +259,7 @@ def export_app(
         raise UsageError("--examples: the run has no test examples; leave it out")
     count = _EXAMPLES if examples is None else examples
     shown = [] if held_out is None or held_out.split != TEST else _to_try(model, kind, held_out, count)
-    parts = page_of(model, metadata, card, shown)
+    parts = page_of(model, metadata, card, shown, training=training)
     if program is not None and held_out is not None:
         asked = Sentence("{rows:,} held-out {nouns}", len(held_out.rows), model.input_kind.nouns)
         say(Sentence("comparing it in {program} with the model on {asked}", program, asked))
@@ -266,7 +268,7 @@ def export_app(
         except DisagreeingError:
             # A classical model on a deep network may answer what 16 bits change by more than is allowed.
             say("an answer differs by too much where weights have 16 bits; writing all 32 of them")
-            parts = page_of(model, metadata, card, shown, exactly=True)
+            parts = page_of(model, metadata, card, shown, training=training, exactly=True)
             proof = prove_app(model, kind, parts.html(None), held_out, program)
     content = parts.html(None if proof is None else proof._asdict())
     write_file(out, content)

@@ -159,7 +159,7 @@ def filled(
     packed = deflated(json.dumps({"documents": documents, "parts": dict(parts)}).encode())
     opened_in = language() if served is None else ENGLISH
     more = {"documents": packed, "served": served, "language": opened_in, **shared_values()}
-    return shell_environment().get_template("app.html").render({**values, **more})
+    return shell_environment().get_template("app.html").render({"play_facts": "", **values, **more})
 
 
 def shared_values() -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pellucid.language.catalogue import CHINESE, language, translated
 from pellucid.language.sentence import Sentence
 from pellucid.pages.assembly import deflated, joined_script
 from pellucid.safety.files import write_file
+from pellucid.safety.strict import MOST_BYTES, read_json
 from pellucid.settings import Settings
 
 # What the page holds, so that it stays below 6 MB and answers at once.
@@ -101,6 +102,27 @@ def play_document(parts: Sequence[Packed]) -> dict[str, str]:
         "play_pixels": deflated(b"".join(each.pixels for each in parts)),
         "engine": Markup(joined_script("export/play/script/engine.js")),  # our own file
     }
+
+
+def part_of_run(run: str) -> dict[str, str]:
+    """What a model's page is filled with so that it trains too, on examples of the run's own data.
+
+    Raises: `UsageError` if `run` is no run, or only a model folder; `DataError` if its data cannot be read
+    again, or the page cannot learn it.
+    """
+    folder = Path(run)
+    try:
+        config = read_json(folder / "config.json", MOST_BYTES)
+        place, settings = str(config["data"]["place"]), Settings(**config["settings"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            "--play: {run} is no run of pellucid train, whose data the page could train on; give such a run",
+            run,
+        ) from error
+    part = _read(place, replace(settings, image_size=f"{SIDE}x{SIDE}"), USUAL_EXAMPLES)
+    values = script_values("tab.js", "export/play")
+    of_script = {"play_script": values["script"], "play_checksum": values["checksum"]}
+    return {**play_document([part]), **of_script, "play_note": part.sentence}
 
 
 def play_page(parts: Sequence[Packed], title: str | None) -> bytes:

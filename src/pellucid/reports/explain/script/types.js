@@ -249,7 +249,7 @@
  * @property {(x: number, y: number) => Unit | null} unit which number is drawn there
  */
 
-/** @typedef {"forward" | "backward" | "bound" | "drove"} View */
+/** @typedef {"forward" | "backward" | "bound" | "drove" | "play"} View */
 
 /**
  * The chosen layer, its pinned unit, and the weight that was asked for; without an index, the loudest.
