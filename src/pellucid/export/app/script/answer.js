@@ -18,8 +18,7 @@ const arrayOf = (name) => needWhole(stored(`novelty.${name}`));
  * Novelty, 0 to 1, of what the network sees of an input.
  * @param {NoveltyFacts} facts @param {ArrayLike<number>} seen
  */
-const noveltyOf = ({ settings }, seen) =>
-  noveltyOfSignals(directions(seen, settings.of_layer === true));
+const noveltyOf = ({ settings }, seen) => noveltyOfSignals(directions(seen, settings.of_layer === true));
 
 /** Novelty, 0 to 1, from how foreign a measure finds an input. @param {number[]} signals */
 const noveltyOfSignals = (signals) => placed(combined(signals));
@@ -33,11 +32,8 @@ function directions(seen, ofLayer) {
   const along = coordinates(offset);
   const rest = arrayOf("measure.rest").data[0];
   let distance = nearestCentre(whitened(along));
-  if (rest > 0)
-    distance += Math.max(0, sumOfSquares(offset) - sumOfSquares(along)) / rest;
-  return ofLayer
-    ? [Math.sqrt(distance), -Math.log(length + TINY)]
-    : [Math.sqrt(distance)];
+  if (rest > 0) distance += Math.max(0, sumOfSquares(offset) - sumOfSquares(along)) / rest;
+  return ofLayer ? [Math.sqrt(distance), -Math.log(length + TINY)] : [Math.sqrt(distance)];
 }
 
 /**
@@ -50,8 +46,7 @@ function offsetOf(seen, ofLayer) {
   const offset = Float64Array.from(seen, (number, at) => number / scale[at]);
   const length = Math.sqrt(sumOfSquares(offset));
   const divisor = ofLayer ? Math.max(length, TINY) : 1;
-  for (let at = 0; at < offset.length; at += 1)
-    offset[at] = offset[at] / divisor - mean[at];
+  for (let at = 0; at < offset.length; at += 1) offset[at] = offset[at] / divisor - mean[at];
   return { offset, length };
 }
 
@@ -72,8 +67,7 @@ function whitened(along) {
   const { data } = arrayOf("measure.whitening");
   const white = new Float64Array(along.length);
   for (let from = 0; from < along.length; from += 1) {
-    for (let to = 0; to < along.length; to += 1)
-      white[to] += along[from] * data[from * along.length + to];
+    for (let to = 0; to < along.length; to += 1) white[to] += along[from] * data[from * along.length + to];
   }
   return white;
 }
@@ -93,20 +87,14 @@ function nearestCentre(white) {
 }
 
 /** @param {Float64Array} numbers */
-const sumOfSquares = (numbers) =>
-  numbers.reduce((sum, number) => sum + number * number, 0);
+const sumOfSquares = (numbers) => numbers.reduce((sum, number) => sum + number * number, 0);
 
 /** How foreign an input is from its signals; infinite where one is no number. @param {number[]} signals */
 function combined(signals) {
   const middle = arrayOf("middle").data;
   const spread = arrayOf("spread").data;
-  const [first, ...others] = signals.map(
-    (signal, at) => (signal - middle[at]) / spread[at],
-  );
-  const foreign = others.reduce(
-    (sum, other) => sum + Math.max(0, other),
-    first,
-  );
+  const [first, ...others] = signals.map((signal, at) => (signal - middle[at]) / spread[at]);
+  const foreign = others.reduce((sum, other) => sum + Math.max(0, other), first);
   return Number.isFinite(foreign) ? foreign : Infinity;
 }
 
@@ -119,18 +107,12 @@ function placed(foreign) {
   const count = reference.length;
   const excess = foreign - reference[count - 1];
   if (excess > 0) {
-    const reach = Math.max(
-      reference[count - 1] - reference[Math.floor(count / 2)],
-      LEAST_REACH,
-    );
+    const reach = Math.max(reference[count - 1] - reference[Math.floor(count / 2)], LEAST_REACH);
     return 1 - ((0.5 / (count + 1)) * reach) / (reach + excess);
   }
   const below = reference.findIndex((each) => each >= foreign);
   const above = reference.findIndex((each) => each > foreign);
-  return (
-    ((countOf(below, reference) + countOf(above, reference)) / 2 + 0.5) /
-    (count + 1)
-  );
+  return ((countOf(below, reference) + countOf(above, reference)) / 2 + 0.5) / (count + 1);
 }
 
 /** @param {number} found -1 where all are smaller @param {Floats} reference */
@@ -144,10 +126,7 @@ const countOf = (found, reference) => (found < 0 ? reference.length : found);
 /** @typedef {{ features: Features, values: Map<string, Whole> }} Look what a body sees of an input */
 
 /** Numbers in all columns. @param {ArrayLike<number>} values @returns {Features} */
-export const inAllColumns = (values) => ({
-  columns: Array.from(values, (_, at) => at),
-  values,
-});
+export const inAllColumns = (values) => ({ columns: Array.from(values, (_, at) => at), values });
 
 /**
  * The answer about one input, what each member says, and the value of every layer that is opened.
@@ -160,20 +139,14 @@ export function answered(eyes, ready) {
     seen: looks[member.body].features,
   }));
   const mean = parts[0].said.map((_, at) =>
-    parts.reduce(
-      (sum, { said }, place) => sum + app.members[place].share * said[at],
-      0,
-    ),
+    parts.reduce((sum, { said }, place) => sum + app.members[place].share * said[at], 0),
   );
   const said = decision.tempered(mean, app.temperature);
   // The detector looks at what the member of the most weight sees, which is the first.
   const { features } = looks[0];
   const signals = app.bodies[0].hidden ? undefined : eyes.signals;
   const novelty =
-    app.novelty &&
-    (signals
-      ? noveltyOfSignals(signals(features))
-      : noveltyOf(app.novelty, features.values));
+    app.novelty && (signals ? noveltyOfSignals(signals(features)) : noveltyOf(app.novelty, features.values));
   return { said, novelty, values: looks[app.opened].values, parts };
 }
 
@@ -185,9 +158,7 @@ export function runNetwork(inputs, layers) {
   const values = new Map([["inputs", inputs]]);
   for (const layer of layers) {
     if (layer.hidden) continue;
-    const sources = layer.takes
-      .filter((name) => values.has(name))
-      .map((name) => need(values.get(name)));
+    const sources = layer.takes.filter((name) => values.has(name)).map((name) => need(values.get(name)));
     const weights = layer.weights.map((name) => need(stored(name)));
     values.set(layer.name, computed(layer, sources, weights, Float32Array));
   }
@@ -196,8 +167,7 @@ export function runNetwork(inputs, layers) {
 
 /** @template Ready @param {Eyes<Ready>} eyes @param {Ready} ready @param {Body} body @returns {Look} */
 function lookedAt(eyes, ready, body) {
-  if (!body.hidden)
-    return { features: eyes.seen(ready, body), values: new Map() };
+  if (!body.hidden) return { features: eyes.seen(ready, body), values: new Map() };
   const values = runNetwork(eyes.inputs(ready, body, false), layersOf(body));
   const { data } = need(values.get(body.hidden));
   return { features: inAllColumns(data), values };
@@ -208,26 +178,14 @@ function lookedAt(eyes, ready, body) {
  * @template Ready @param {Eyes<Ready>} eyes @param {Ready} ready @param {Member} member @param {Look} look
  * @returns {number[]}
  */
-function saidBy(
-  eyes,
-  ready,
-  { predictor, mirror, temperature, body },
-  { features, values },
-) {
+function saidBy(eyes, ready, { predictor, mirror, temperature, body }, { features, values }) {
   if (predictor) {
-    return decision.tempered(
-      predicted(predictor, features, arraysOf(predictor)),
-      temperature,
-    );
+    return decision.tempered(predicted(predictor, features, arraysOf(predictor)), temperature);
   }
   const below = app.bodies[body];
   let outputs = Float64Array.from(need(values.get(below.output)).data);
   if (mirror) {
-    const others = need(
-      runNetwork(eyes.inputs(ready, below, true), layersOf(below)).get(
-        below.output,
-      ),
-    ).data;
+    const others = need(runNetwork(eyes.inputs(ready, below, true), layersOf(below)).get(below.output)).data;
     outputs = outputs.map((output, at) => (output + others[at]) / 2);
   }
   return decision.said(outputs, temperature);

@@ -9,8 +9,7 @@ import { pageData, stored } from "../../../reports/explain/script/page_data.js";
 export const app = JSON.parse(byId("app").textContent);
 
 /** Arrays of a predictor, by their names. @param {Predictor} predictor @returns {Arrays} */
-export const arraysOf = (predictor) => (name) =>
-  need(stored(predictor.arrays + name));
+export const arraysOf = (predictor) => (name) => need(stored(predictor.arrays + name));
 
 /**
  * The layers of a body's network: those that the page opens, or those of another member.

@@ -2,11 +2,7 @@
 import { byId, shown } from "../../../reports/explain/script/dom.js";
 import { app } from "./app.js";
 import { decision } from "./decision.js";
-import {
-  headersOf,
-  keepToken,
-  tokenKept,
-} from "../../../reports/script/token.js";
+import { headersOf, keepToken, tokenKept } from "../../../reports/script/token.js";
 import { reasonOf, say, spoken } from "./words/language.js";
 /** @import { Answer, Way } from "./types.js" */
 /** @import { Word } from "./words/language.js" */
@@ -34,22 +30,16 @@ async function askServer(what, { body, type }) {
   const headers = { "content-type": type, ...headersOf(tokenKept()) };
   const address = `api/${what}${app.served?.query ?? ""}`;
   for (let tries = 1; ; tries += 1) {
-    const reply = await fetch(address, { method: "POST", headers, body }).catch(
-      () => {
-        throw spoken("serverGone");
-      },
-    );
+    const reply = await fetch(address, { method: "POST", headers, body }).catch(() => {
+      throw spoken("serverGone");
+    });
     if (reply.ok) return reply.json();
     if (reply.status === 401) {
       keepToken("");
       location.reload(); // to the page that asks for the token
     }
-    if (reply.status !== 503 || tries === MOST_TRIES)
-      throw await refusalOf(reply);
-    const wait = Math.min(
-      LONGEST_WAIT,
-      Number(reply.headers.get("retry-after")) || 1,
-    );
+    if (reply.status !== 503 || tries === MOST_TRIES) throw await refusalOf(reply);
+    const wait = Math.min(LONGEST_WAIT, Number(reply.headers.get("retry-after")) || 1);
     await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
   }
 }
@@ -63,19 +53,12 @@ async function refusalOf(reply) {
   } catch {
     // A plain sentence.
   }
-  return spoken(REFUSALS[reply.status] ?? "serverFailed", {
-    reason,
-    status: reply.status,
-  });
+  return spoken(REFUSALS[reply.status] ?? "serverFailed", { reason, status: reply.status });
 }
 
 /** @param {Record<string, any>} found @returns {Answer} */
 function answerOf(found) {
-  return {
-    said: decision.served(found),
-    novelty: found.novelty ?? null,
-    warning: found.warning,
-  };
+  return { said: decision.served(found), novelty: found.novelty ?? null, warning: found.warning };
 }
 
 // What drove the answer, once somebody has asked for it: from then on it follows every answer.
@@ -92,9 +75,7 @@ const drove = { isWanted: false, turn: 0, timer: undefined };
 /** What is explained, of the whole input and of nothing of it. @param {Record<string, any>} found */
 function droveText({ explained, score, baseline }) {
   const parts = { score: shown(score, 4), baseline: shown(baseline, 4) };
-  return explained === null
-    ? say("droveOfNumber", parts)
-    : say("droveOf", { ...parts, label: explained });
+  return explained === null ? say("droveOfNumber", parts) : say("droveOf", { ...parts, label: explained });
 }
 
 /**
@@ -118,16 +99,14 @@ export function byServer(questionOf, paint) {
       byId("drove-of").textContent = droveText(found);
       paint(found, ready);
     } catch (error) {
-      if (turn === drove.turn)
-        byId("drove-state").textContent = reasonOf(error);
+      if (turn === drove.turn) byId("drove-state").textContent = reasonOf(error);
     }
   };
   return {
     isExplained: false,
     opens: "ready",
     start: async () => {},
-    answer: async (ready) =>
-      answerOf(await askServer("predict", await questionOf(ready))),
+    answer: async (ready) => answerOf(await askServer("predict", await questionOf(ready))),
     show(_, ready) {
       byId("drove").hidden = false;
       const button = byId("explain");
@@ -141,8 +120,7 @@ export function byServer(questionOf, paint) {
       };
       clearTimeout(drove.timer);
       drove.turn += 1;
-      if (drove.isWanted)
-        drove.timer = setTimeout(() => void explain(ready), PAUSE);
+      if (drove.isWanted) drove.timer = setTimeout(() => void explain(ready), PAUSE);
     },
     hide() {
       clearTimeout(drove.timer);

@@ -18,9 +18,7 @@ function showMembers({ said, parts }) {
   const best = decision.explained(said);
   const label = app.classes[best] ?? "";
   const whole = app.members.reduce((sum, { weight }) => sum + weight, 0);
-  const adds = app.members.map(
-    ({ share }, place) => share * parts[place].said[best],
-  );
+  const adds = app.members.map(({ share }, place) => share * parts[place].said[best]);
   /** @type {[string, string, string, string][]} */
   const rows = app.members.map(({ name, weight }, place) => [
     name,
@@ -33,24 +31,15 @@ function showMembers({ said, parts }) {
     4,
   );
   const tempered = app.temperature === 1 ? null : decision.words.tempered;
-  const after = {
-    temperature: shown(app.temperature, 4),
-    probability: shown(said[best], 4),
-  };
+  const after = { temperature: shown(app.temperature, 4), probability: shown(said[best], 4) };
   const onOpened = app.members.filter(({ body }) => body === app.opened);
-  const { name: opened } =
-    onOpened.find(({ predictor }) => !predictor) ?? onOpened[0];
+  const { name: opened } = onOpened.find(({ predictor }) => !predictor) ?? onOpened[0];
   const layersOfMember = document.getElementById("glass-of");
-  if (layersOfMember)
-    layersOfMember.textContent = say("layersOf", { name: opened });
+  if (layersOfMember) layersOfMember.textContent = say("layersOf", { name: opened });
   byId("members").hidden = false;
   byId("member-terms").replaceChildren(
     sentence(decision.words.members, { sum, label }),
-    tableOfRows(
-      "membersTitle",
-      ["model", "columnSays", "columnShare", "columnAdds"],
-      rows,
-    ),
+    tableOfRows("membersTitle", ["model", "columnSays", "columnShare", "columnAdds"], rows),
     ...(tempered ? [sentence(tempered, after)] : []),
   );
 }
@@ -75,8 +64,7 @@ export function inBrowser(kind) {
     isExplained,
     opens: "opening",
     async start() {
-      for (const [name, tensor] of await opening.weights(app.tensors))
-        keep(name, tensor);
+      for (const [name, tensor] of await opening.weights(app.tensors)) keep(name, tensor);
     },
     answer,
     show(found, ready, label) {
@@ -92,7 +80,6 @@ export function inBrowser(kind) {
       }
     },
     open: (ready) => showNetwork(answer(ready), null),
-    inputs: (ready) =>
-      Array.from(kind.inputs(ready, app.bodies[app.opened], false).data),
+    inputs: (ready) => Array.from(kind.inputs(ready, app.bodies[app.opened], false).data),
   };
 }

@@ -15,8 +15,7 @@ const SHARPNESS = 5;
 /** @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf */
 function byKernel(facts, features, arrayOf) {
   const near = likenessOf(features, arrayOf);
-  if (!decision.hasPairs)
-    return byScores(facts, likenessSums(near, arrayOf), arrayOf);
+  if (!decision.hasPairs) return byScores(facts, likenessSums(near, arrayOf), arrayOf);
   const scale = arrayOf("scale").data[0];
   const votes = votesOf(decisionsOf(near, arrayOf)).map((vote) => vote * scale);
   return byScores(facts, votes, arrayOf);
@@ -25,13 +24,8 @@ function byKernel(facts, features, arrayOf) {
 /** Kernel similarity to each support vector times its weight for each label, or for the number. @param {number[]} near @param {Arrays} arrayOf */
 function likenessSums(near, arrayOf) {
   const { data, shape } = arrayOf("weights");
-  return Array.from(
-    arrayOf("bias").data,
-    (/** @type {number} */ bias, /** @type {number} */ column) =>
-      near.reduce(
-        (sum, each, point) => sum + each * data[point * shape[1] + column],
-        bias,
-      ),
+  return Array.from(arrayOf("bias").data, (/** @type {number} */ bias, /** @type {number} */ column) =>
+    near.reduce((sum, each, point) => sum + each * data[point * shape[1] + column], bias),
   );
 }
 
@@ -61,8 +55,7 @@ function projected(values, mean, { data, shape: [, space] }) {
   const found = new Float64Array(space);
   for (let at = 0; at < values.length; at += 1) {
     const offset = values[at] - mean[at];
-    for (let to = 0; to < space; to += 1)
-      found[to] += offset * data[at * space + to];
+    for (let to = 0; to < space; to += 1) found[to] += offset * data[at * space + to];
   }
   return found;
 }
@@ -78,8 +71,7 @@ export function decisionsOf(near, arrayOf) {
   let pair = 0;
   for (let first = 0; first < sums.length; first += 1) {
     for (let second = first + 1; second < sums.length; second += 1) {
-      decisions[first][second] =
-        sums[first][second] + sums[second][first] + bias[pair];
+      decisions[first][second] = sums[first][second] + sums[second][first] + bias[pair];
       decisions[second][first] = -decisions[first][second];
       pair += 1;
     }
@@ -98,8 +90,7 @@ function sumsOf(near, { data, shape: [, others] }, ends) {
   ends.forEach((/** @type {number} */ end, /** @type {number} */ own) => {
     for (; point < end; point += 1) {
       for (let column = 0; column < others; column += 1) {
-        sums[own][column < own ? column : column + 1] +=
-          near[point] * data[point * others + column];
+        sums[own][column < own ? column : column + 1] += near[point] * data[point * others + column];
       }
     }
   });
@@ -115,10 +106,7 @@ export const voteOf = (lead) => 0.5 + Math.tanh((SHARPNESS / 2) * lead) / 2;
 /** The votes of each column, one from each other column. @param {Float64Array[]} decisions */
 export const votesOf = (decisions) =>
   decisions.map((row, own) =>
-    row.reduce(
-      (sum, lead, other) => (other === own ? sum : sum + voteOf(lead)),
-      0,
-    ),
+    row.reduce((sum, lead, other) => (other === own ? sum : sum + voteOf(lead)), 0),
   );
 
 // Classical models on features: the weighed sum of a linear model, the trees of a forest, the same answer always.
@@ -134,15 +122,13 @@ function scoresOf({ columns, values }, arrayOf) {
   const scores = Float64Array.from(arrayOf("bias").data);
   const width = shape[1];
   for (let at = 0; at < columns.length; at += 1) {
-    for (let c = 0; c < width; c += 1)
-      scores[c] += values[at] * data[columns[at] * width + c];
+    for (let c = 0; c < width; c += 1) scores[c] += values[at] * data[columns[at] * width + c];
   }
   return scores;
 }
 
 /** @param {Predictor} facts @param {Features} features @param {Arrays} arrayOf */
-const linear = (facts, features, arrayOf) =>
-  byScores(facts, scoresOf(features, arrayOf), arrayOf);
+const linear = (facts, features, arrayOf) => byScores(facts, scoresOf(features, arrayOf), arrayOf);
 
 /**
  * The mean over the trees of what the leaves answer.
@@ -156,8 +142,7 @@ function forest({ outputs }, features, arrayOf) {
   for (const root of roots) {
     const leaf = held(walk(root));
     const whole = decision.wholeOf(leaf);
-    for (const { entry, content } of leaf)
-      said[entry] += content / whole / roots.length;
+    for (const { entry, content } of leaf) said[entry] += content / whole / roots.length;
   }
   return said;
 }
@@ -168,25 +153,16 @@ function forest({ outputs }, features, arrayOf) {
  */
 export function walker({ columns, values }, arrayOf) {
   const seen = new Map(columns.map((column, at) => [column, values[at]]));
-  const [feature, threshold, left, right] = [
-    "feature",
-    "threshold",
-    "left",
-    "right",
-  ].map((name) => arrayOf(name).data);
+  const [feature, threshold, left, right] = ["feature", "threshold", "left", "right"].map(
+    (name) => arrayOf(name).data,
+  );
   /** @param {number} root @param {Question[]} [asked] questions on the way are added to it */
   return (root, asked) => {
     let place = root;
     while (place >= 0) {
       const value = seen.get(feature[place]) || 0;
       const isYes = value <= threshold[place];
-      if (asked)
-        asked.push({
-          column: feature[place],
-          value,
-          threshold: threshold[place],
-          isYes,
-        });
+      if (asked) asked.push({ column: feature[place], value, threshold: threshold[place], isYes });
       place = isYes ? left[place] : right[place];
     }
     return -1 - place;
@@ -195,9 +171,7 @@ export function walker({ columns, values }, arrayOf) {
 
 /** What leaves hold. @param {Arrays} arrayOf */
 export function leafReader(arrayOf) {
-  const [ends, entry, content] = ["ends", "entry", "content"].map(
-    (name) => arrayOf(name).data,
-  );
+  const [ends, entry, content] = ["ends", "entry", "content"].map((name) => arrayOf(name).data);
   /** @param {number} leaf */
   return (leaf) => {
     const held = [];
@@ -229,17 +203,12 @@ export const predicted = (facts, features, arrayOf) =>
  */
 export function linearFor(arrayOf, best) {
   const { data, shape } = arrayOf("weights");
-  const own = Array.from(arrayOf("classes").data).indexOf(
-    decision.output(best),
-  );
+  const own = Array.from(arrayOf("classes").data).indexOf(decision.output(best));
   const count = shape[1];
   return {
     bias: decision.above(Array.from(arrayOf("bias").data), own),
     /** @param {number} column */
     weightOf: (column) =>
-      decision.above(
-        Array.from(data.subarray(column * count, (column + 1) * count)),
-        own,
-      ),
+      decision.above(Array.from(data.subarray(column * count, (column + 1) * count)), own),
   };
 }

@@ -19,12 +19,7 @@ const LEAST_SHOWN = 0.001;
 /** A probability, with enough digits that one just below 1 does not read as 1. @param {number} probability */
 export function digits(probability) {
   let places = 3;
-  while (
-    probability < 1 &&
-    places < MOST_DIGITS &&
-    Number(probability.toFixed(places)) === 1
-  )
-    places += 1;
+  while (probability < 1 && places < MOST_DIGITS && Number(probability.toFixed(places)) === 1) places += 1;
   return probability.toFixed(places);
 }
 
@@ -38,22 +33,18 @@ export function joinedNames(positions, between) {
 const leastOf = (at) => /** @type {number} */ (app.least[at]);
 
 /** @param {number[]} said @param {number[]} among positions */
-const mostOf = (said, among) =>
-  among.reduce((most, at) => (said[at] > said[most] ? at : most));
+const mostOf = (said, among) => among.reduce((most, at) => (said[at] > said[most] ? at : most));
 
 /** Positions of all classes, those answered first, and then the most probable. @param {number[]} said */
 function sorted(said) {
   const answers = new Set(decision.decided(said));
   return [...said.keys()].sort(
-    (one, other) =>
-      Number(answers.has(other)) - Number(answers.has(one)) ||
-      said[other] - said[one],
+    (one, other) => Number(answers.has(other)) - Number(answers.has(one)) || said[other] - said[one],
   );
 }
 
 /** What the server says, as probabilities in the order of the classes. @param {Record<string, any>} found */
-const served = ({ probabilities }) =>
-  app.classes.map((name) => probabilities[name]);
+const served = ({ probabilities }) => app.classes.map((name) => probabilities[name]);
 
 /** Probabilities of what was there to learn, 0 of all others. @param {ArrayLike<number>} shares @param {number[]} learnt @param {number} outputs */
 function spread(shares, learnt, outputs) {
@@ -67,20 +58,13 @@ function spread(shares, learnt, outputs) {
 /** What the leaves of all trees say of one class, on average. @param {Leaf[]} leaves @param {number} best */
 function meanOf(leaves, best) {
   const parts = leaves.flat().filter(({ entry }) => entry === best);
-  return {
-    mean: shown(
-      parts.reduce((total, { content }) => total + content, 0) / leaves.length,
-      4,
-    ),
-  };
+  return { mean: shown(parts.reduce((total, { content }) => total + content, 0) / leaves.length, 4) };
 }
 
 // One class of each input.
 
 /** The class of most examples in a leaf. @param {Leaf} leaf */
-const speaksFor = (leaf) =>
-  leaf.reduce((most, each) => (each.content > most.content ? each : most))
-    .entry;
+const speaksFor = (leaf) => leaf.reduce((most, each) => (each.content > most.content ? each : most)).entry;
 
 /** @type {Decision} */
 const ofClass = {
@@ -95,29 +79,22 @@ const ofClass = {
   probability: (said) => said[ofClass.decided(said)[0]],
   sorted,
   served,
-  said: (outputs, temperature) =>
-    Array.from(softmaxOf(outputs.map((output) => output / temperature))),
+  said: (outputs, temperature) => Array.from(softmaxOf(outputs.map((output) => output / temperature))),
   tempered(said, temperature) {
     if (temperature === 1) return said;
     const most = Math.max(...said);
-    const powers = said.map(
-      (probability) => (probability / most) ** (1 / temperature),
-    );
+    const powers = said.map((probability) => (probability / most) ** (1 / temperature));
     const total = powers.reduce((sum, power) => sum + power, 0);
     return powers.map((power) => power / total);
   },
-  scored: (scores, learnt, outputs) =>
-    spread(softmaxOf(scores), learnt, outputs),
+  scored: (scores, learnt, outputs) => spread(softmaxOf(scores), learnt, outputs),
   columns: (outputs) => outputs,
   output: (best) => best,
   wholeOf: (leaf) => leaf.reduce((sum, { content }) => sum + content, 0),
   hasPairs: true,
   // The part of a score that the softmax looks at, as on the explain page.
   above: (values, own) =>
-    values[own] -
-    (values.length > 1
-      ? values.reduce((sum, each) => sum + each, 0) / values.length
-      : 0),
+    values[own] - (values.length > 1 ? values.reduce((sum, each) => sum + each, 0) / values.length : 0),
   text: (said) =>
     say("answerIs", {
       label: app.classes[ofClass.decided(said)[0]],
@@ -128,14 +105,9 @@ const ofClass = {
   nameOf: (at) => [element("span", { class: "foreign" }, app.classes[at])],
   barOf: (_, bar) => bar,
   more: () => [],
-  trees: (leaves, best) => ({
-    votes: leaves.filter((leaf) => speaksFor(leaf) === best).length,
-  }),
+  trees: (leaves, best) => ({ votes: leaves.filter((leaf) => speaksFor(leaf) === best).length }),
   leaf: (leaf) => ({
-    parts:
-      leaf
-        .map(({ entry, content }) => `${app.classes[entry]} (${content})`)
-        .join(", ") || "\u2013",
+    parts: leaf.map(({ entry, content }) => `${app.classes[entry]} (${content})`).join(", ") || "\u2013",
   }),
   words: {
     linear: "linearSum",
@@ -161,9 +133,7 @@ const ofLabels = {
   decided: (said) => [...said.keys()].filter((at) => said[at] >= leastOf(at)),
   explained(said) {
     const answers = ofLabels.decided(said);
-    return (
-      chosen.label ?? mostOf(said, answers.length ? answers : [...said.keys()])
-    );
+    return chosen.label ?? mostOf(said, answers.length ? answers : [...said.keys()]);
   },
   isChosen: false,
   against(said) {
@@ -172,15 +142,11 @@ const ofLabels = {
   },
   probability(said) {
     const answers = ofLabels.decided(said);
-    return said.reduce(
-      (product, each, at) => product * (answers.includes(at) ? each : 1 - each),
-      1,
-    );
+    return said.reduce((product, each, at) => product * (answers.includes(at) ? each : 1 - each), 1);
   },
   sorted,
   served,
-  said: (outputs, temperature) =>
-    Array.from(outputs, (output) => sigmoid(output / temperature)),
+  said: (outputs, temperature) => Array.from(outputs, (output) => sigmoid(output / temperature)),
   tempered(said, temperature) {
     if (temperature === 1) return said;
     return said.map((probability) => {
@@ -191,8 +157,7 @@ const ofLabels = {
       return present / (present + absent);
     });
   },
-  scored: (scores, learnt, outputs) =>
-    spread(Array.from(scores, sigmoid), learnt, outputs),
+  scored: (scores, learnt, outputs) => spread(Array.from(scores, sigmoid), learnt, outputs),
   columns: (outputs) => outputs,
   output: (best) => best,
   wholeOf: () => 1,
@@ -200,40 +165,25 @@ const ofLabels = {
   above: (values, own) => values[own],
   text(said) {
     const answers = ofLabels.decided(said);
-    return answers.length
-      ? joinedNames(answers, say("between"))
-      : say("noLabel");
+    return answers.length ? joinedNames(answers, say("between")) : say("noLabel");
   },
   notes(said, isExplained) {
     const all = /** @type {number} */ (ofLabels.probability?.(said));
     const probability = all < LEAST_SHOWN ? `< ${LEAST_SHOWN}` : digits(all);
-    const note = (/** @type {string} */ text) =>
-      element("p", { class: "quiet" }, text);
-    return [
-      [note(say("allRight", { probability }))],
-      [note(say(isExplained ? "marksChoose" : "marks"))],
-    ];
+    const note = (/** @type {string} */ text) => element("p", { class: "quiet" }, text);
+    return [[note(say("allRight", { probability }))], [note(say(isExplained ? "marksChoose" : "marks"))]];
   },
-  rowOf: (isAnswered) =>
-    /** @type {Record<string, string>} */ (
-      isAnswered ? { class: "answered" } : {}
-    ),
+  rowOf: (isAnswered) => /** @type {Record<string, string>} */ (isAnswered ? { class: "answered" } : {}),
   nameOf(at, said, again) {
     const name = app.classes[at];
     const isAnswered = said[at] >= leastOf(at);
-    const state = isAnswered
-      ? [element("span", { class: "hidden" }, say("isAnswered"))]
-      : [];
+    const state = isAnswered ? [element("span", { class: "hidden" }, say("isAnswered"))] : [];
     if (!again) return [element("span", { class: "foreign" }, name), ...state];
     const isShown = at === ofLabels.explained(said);
-    const choice = button(
-      { class: "number-button foreign", "aria-pressed": String(isShown) },
-      name,
-      () => {
-        chosen.label = at;
-        again();
-      },
-    );
+    const choice = button({ class: "number-button foreign", "aria-pressed": String(isShown) }, name, () => {
+      chosen.label = at;
+      again();
+    });
     return [choice, ...state];
   },
   barOf(at, bar) {
@@ -241,22 +191,11 @@ const ofLabels = {
     mark.style.setProperty("--share", String(leastOf(at)));
     return element("span", { class: "track" }, bar, mark);
   },
-  more: (at) => [
-    element(
-      "td",
-      { class: "from" },
-      say("answeredFrom", { least: shown(leastOf(at), 2) }),
-    ),
-  ],
+  more: (at) => [element("td", { class: "from" }, say("answeredFrom", { least: shown(leastOf(at), 2) }))],
   trees: meanOf,
   leaf: (leaf) => ({
     parts:
-      leaf
-        .map(
-          ({ entry, content }) =>
-            `${app.classes[entry]} (${shown(content, 3)})`,
-        )
-        .join(", ") || "\u2013",
+      leaf.map(({ entry, content }) => `${app.classes[entry]} (${shown(content, 3)})`).join(", ") || "\u2013",
   }),
   words: {
     linear: "linearLabel",
@@ -280,9 +219,7 @@ const LEAST_OF_CLASS = 1e-4;
 /** Probability of each class by those of a higher one. @param {number[]} above */
 function ofQuestions(above) {
   const higher = [1, ...above, 0];
-  const shares = higher
-    .slice(1)
-    .map((each, at) => Math.max(higher[at] - each, LEAST_OF_CLASS));
+  const shares = higher.slice(1).map((each, at) => Math.max(higher[at] - each, LEAST_OF_CLASS));
   const total = shares.reduce((sum, share) => sum + share, 0);
   return shares.map((share) => share / total);
 }
@@ -290,11 +227,9 @@ function ofQuestions(above) {
 /** @type {Decision} */
 const ofOrdered = {
   ...ofClass,
-  said: (outputs, temperature) =>
-    ofClass.tempered(ofQuestions(Array.from(outputs, sigmoid)), temperature),
+  said: (outputs, temperature) => ofClass.tempered(ofQuestions(Array.from(outputs, sigmoid)), temperature),
   isChosen: false,
-  against: (said) =>
-    said.slice(1).map((_, at) => Number(at < ofClass.decided(said)[0])),
+  against: (said) => said.slice(1).map((_, at) => Number(at < ofClass.decided(said)[0])),
   scored: ofLabels.scored,
   columns: ofQuestions,
   // That of the class being reached, or left behind where it is the lowest.
@@ -336,12 +271,7 @@ const ofNumber = {
 };
 
 /** @type {Record<App["answer"], Decision>} */
-const DECISIONS = {
-  class: ofClass,
-  ordered: ofOrdered,
-  labels: ofLabels,
-  number: ofNumber,
-};
+const DECISIONS = { class: ofClass, ordered: ofOrdered, labels: ofLabels, number: ofNumber };
 
 /** The decision of the model. */
 export const decision = DECISIONS[app.answer];
@@ -372,9 +302,7 @@ export const looksForeign = ({ novelty }) =>
 export function passedError(answer) {
   if (looksForeign(answer) || !decision.probability) return null;
   const trusted = Math.fround(decision.probability(answer.said));
-  const passed = app.abstention.filter(
-    ([, least]) => least !== null && trusted >= least,
-  );
+  const passed = app.abstention.filter(([, least]) => least !== null && trusted >= least);
   return passed.length ? Math.min(...passed.map(([error]) => error)) : null;
 }
 
@@ -385,7 +313,5 @@ export function passedError(answer) {
 export function statusOf(answer) {
   if (looksForeign(answer)) return "statusForeign";
   if (!decision.probability) return null;
-  return (passedError(answer) ?? 1) <= CONFIDENT
-    ? "statusConfident"
-    : "statusUncertain";
+  return (passedError(answer) ?? 1) <= CONFIDENT ? "statusConfident" : "statusUncertain";
 }

@@ -4,10 +4,7 @@ import { slopesOfLoss } from "../../../reports/explain/script/answer_slopes.js";
 import { gradientsFrom } from "../../../reports/explain/script/backward.js";
 import { openedAnswer } from "../../../reports/explain/script/decision.js";
 import { byId, element, shown } from "../../../reports/explain/script/dom.js";
-import {
-  drawDrivers,
-  drawStages,
-} from "../../../reports/explain/script/drivers.js";
+import { drawDrivers, drawStages } from "../../../reports/explain/script/drivers.js";
 import { thumbnail } from "../../../reports/explain/script/drawing.js";
 import {
   drawLayer,
@@ -20,21 +17,9 @@ import {
   startViews,
   stripButtons,
 } from "../../../reports/explain/script/page.js";
-import {
-  allTabs,
-  current,
-  onView,
-} from "../../../reports/explain/script/views.js";
-import {
-  keep,
-  pageData,
-  shownLayers,
-  stored,
-} from "../../../reports/explain/script/page_data.js";
-import {
-  forgetValues,
-  picturedNumbers,
-} from "../../../reports/explain/script/values.js";
+import { allTabs, current, onView } from "../../../reports/explain/script/views.js";
+import { keep, pageData, shownLayers, stored } from "../../../reports/explain/script/page_data.js";
+import { forgetValues, picturedNumbers } from "../../../reports/explain/script/values.js";
 import { app } from "./app.js";
 import { decision, digits } from "./decision.js";
 import { say } from "./words/language.js";
@@ -44,12 +29,7 @@ import { say } from "./words/language.js";
  * The input that is shown: what is answered of it, its label where it is an example, and whether gradients are of it.
  * @type {{ answer: OpenedAnswer | null, label: string | null, isBackward: boolean, isStarted: boolean }}
  */
-const living = {
-  answer: null,
-  label: null,
-  isBackward: false,
-  isStarted: false,
-};
+const living = { answer: null, label: null, isBackward: false, isStarted: false };
 
 /**
  * Show every layer as it is for an input.
@@ -139,22 +119,11 @@ function goBack() {
   if (!living.answer || living.isBackward) return;
   living.isBackward = true;
   const { said, values } = living.answer;
-  pageData.against = decision.against(
-    said,
-    decision.isChosen ? classAgainst() : null,
-  );
+  pageData.against = decision.against(said, decision.isChosen ? classAgainst() : null);
   const outputs = Array.from(need(values.get(pageData.output)).data);
-  const start = new Map([
-    [pageData.output, slopesOfLoss(outputs, pageData.against)],
-  ]);
-  const run = {
-    layers: pageData.layers,
-    values,
-    weights: stored,
-    Kind: Float32Array,
-  };
-  for (const [name, gradient] of gradientsFrom(run, start))
-    keep(name, gradient);
+  const start = new Map([[pageData.output, slopesOfLoss(outputs, pageData.against)]]);
+  const run = { layers: pageData.layers, values, weights: stored, Kind: Float32Array };
+  for (const [name, gradient] of gradientsFrom(run, start)) keep(name, gradient);
   byId("loss-words").textContent = say(decision.words.loss, {
     label: decision.isChosen ? app.classes[classAgainst()] : "",
     loss: shown(openedAnswer.loss(outputs, pageData.against), 6),
@@ -166,14 +135,8 @@ function startAgainst() {
   if (!decision.isChosen || !document.getElementById("tab-backward")) return;
   const select = /** @type {HTMLSelectElement} */ (byId("against"));
   byId("against-label").hidden = false;
-  const names = app.classes.map((name, at) =>
-    element("option", { value: String(at) }, name),
-  );
-  const own = element(
-    "option",
-    { value: "", "data-say": "againstOwn" },
-    say("againstOwn"),
-  );
+  const names = app.classes.map((name, at) => element("option", { value: String(at) }, name));
+  const own = element("option", { value: "", "data-say": "againstOwn" }, say("againstOwn"));
   select.replaceChildren(own, ...names);
   select.onchange = () => {
     living.isBackward = false;

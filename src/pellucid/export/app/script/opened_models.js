@@ -11,23 +11,11 @@ import {
   scrolling,
   shown,
 } from "../../../reports/explain/script/dom.js";
-import {
-  centredScale,
-  legend,
-  paintPixels,
-} from "../../../reports/explain/script/drawing.js";
+import { centredScale, legend, paintPixels } from "../../../reports/explain/script/drawing.js";
 import { chooseLayer } from "../../../reports/explain/script/page.js";
 import { layerCalled } from "../../../reports/explain/script/page_data.js";
 import { app, arraysOf } from "./app.js";
-import {
-  decisionsOf,
-  leafReader,
-  likenessOf,
-  linearFor,
-  voteOf,
-  votesOf,
-  walker,
-} from "./classical.js";
+import { decisionsOf, leafReader, likenessOf, linearFor, voteOf, votesOf, walker } from "./classical.js";
 import { decision } from "./decision.js";
 import { say } from "./words/language.js";
 /** @import { Whole } from "../../../reports/explain/script/types.js" */
@@ -43,17 +31,14 @@ const MOST_ROWS = 30;
  * A paragraph of one string of the page.
  * @param {Word} key @param {Record<string, string | number>} [parts]
  */
-export const sentence = (key, parts) =>
-  element("p", { class: "foreign" }, say(key, parts));
+export const sentence = (key, parts) => element("p", { class: "foreign" }, say(key, parts));
 
 /**
  * @param {Word} title what it is a table of, for those who cannot see it @param {Word[]} heads
  * @param {[name: Node | string, ...cells: string[]][]} rows
  */
 export function tableOfRows(title, heads, rows) {
-  const lines = rows.map(([name, ...cells]) =>
-    element("tr", {}, rowHead(name), ...cells.map(cell)),
-  );
+  const lines = rows.map(([name, ...cells]) => element("tr", {}, rowHead(name), ...cells.map(cell)));
   const table = element(
     "table",
     { class: "foreign" },
@@ -73,20 +58,16 @@ export function tableOfRows(title, heads, rows) {
  */
 function unitOf(body, column) {
   const name = say("unitNumber", { number: column });
-  const layer =
-    body === app.opened ? layerCalled(app.bodies[body].hidden) : undefined;
+  const layer = body === app.opened ? layerCalled(app.bodies[body].hidden) : undefined;
   if (!layer || layer.hidden || layer.shape.length !== 1) return name;
-  return button({ class: "number-button" }, name, () =>
-    chooseLayer(layer, [column]),
-  );
+  return button({ class: "number-button" }, name, () => chooseLayer(layer, [column]));
 }
 
 /**
  * @param {number} body @param {FeatureWords | undefined} words of features of the input itself
  * @returns {ColumnNamer}
  */
-const namesOf = (body, words) =>
-  words?.nameOf ?? ((column) => unitOf(body, column));
+const namesOf = (body, words) => words?.nameOf ?? ((column) => unitOf(body, column));
 
 // A linear model opened: what each feature adds to the score, as a table and, where features lie on the input, a map.
 
@@ -115,9 +96,7 @@ function openedLinear({ columns, values }, best, { arrayOf, nameOf, mapOf }) {
       ["columnFeature", "columnValue", "columnOfClass", "columnAdds"],
       largest(adds, MOST_ROWS).map((at) => [
         nameOf(columns[at]),
-        ...[values[at], weights[at], adds[at]].map((number) =>
-          shown(number, 4),
-        ),
+        ...[values[at], weights[at], adds[at]].map((number) => shown(number, 4)),
       ]),
     ),
   ];
@@ -126,17 +105,9 @@ function openedLinear({ columns, values }, best, { arrayOf, nameOf, mapOf }) {
 /** @param {Whole} sums of places */
 function drawnOnPlaces({ shape: [rows, columns], data }) {
   const scale = centredScale(Math.max(...data.map(Math.abs)));
-  const canvas = element("canvas", {
-    class: "adds",
-    role: "img",
-    "aria-label": say("linearMap"),
-  });
+  const canvas = element("canvas", { class: "adds", role: "img", "aria-label": say("linearMap") });
   paintPixels(canvas, [rows, columns], data, scale);
-  return [
-    element("p", { class: "quiet" }, say("linearMap")),
-    canvas,
-    legend(scale),
-  ];
+  return [element("p", { class: "quiet" }, say("linearMap")), canvas, legend(scale)];
 }
 
 // A kernel machine opened: the decision of each pair of classes, and the support vectors that make the closest one.
@@ -151,17 +122,8 @@ function openedKernel(features, best, { arrayOf }) {
   const near = likenessOf(features, arrayOf);
   const { shape } = arrayOf("points");
   const gamma = shown(arrayOf("gamma").data[0], 4);
-  const kept = sentence("kernelKept", {
-    count: shape[0],
-    space: shape[1],
-    gamma,
-  });
-  return [
-    kept,
-    ...(decision.hasPairs
-      ? ofClasses(near, best, arrayOf)
-      : ofOutput(near, best, arrayOf)),
-  ];
+  const kept = sentence("kernelKept", { count: shape[0], space: shape[1], gamma });
+  return [kept, ...(decision.hasPairs ? ofClasses(near, best, arrayOf) : ofOutput(near, best, arrayOf))];
 }
 
 /** @param {number[]} near @param {number} best @param {Arrays} arrayOf */
@@ -173,26 +135,15 @@ function ofClasses(near, best, arrayOf) {
   const others = classes.map((_, at) => at).filter((at) => at !== own);
   others.sort((one, other) => decisions[own][one] - decisions[own][other]);
   const scale = arrayOf("scale").data[0];
-  const parts = {
-    label: app.classes[best],
-    votes: shown(votes[own], 4),
-    scale: shown(scale, 4),
-  };
+  const parts = { label: app.classes[best], votes: shown(votes[own], 4), scale: shown(scale, 4) };
   /** @type {[string, string, string][]} */
   const rows = others.map((at) => {
     const lead = decisions[own][at];
     return [app.classes[classes[at]], shown(lead, 4), shown(voteOf(lead), 4)];
   });
   return [
-    sentence(decision.words.kernel, {
-      ...parts,
-      score: shown(votes[own] * scale, 4),
-    }),
-    tableOfRows(
-      "kernelPairs",
-      ["columnAgainst", "columnDecision", "columnVote"],
-      rows,
-    ),
+    sentence(decision.words.kernel, { ...parts, score: shown(votes[own] * scale, 4) }),
+    tableOfRows("kernelPairs", ["columnAgainst", "columnDecision", "columnVote"], rows),
     ...ofPair(near, [own, others[0]], decisions[own][others[0]], arrayOf),
   ];
 }
@@ -213,28 +164,18 @@ function ofPair(near, [own, other], lead, arrayOf) {
     [other, own],
   ]) {
     const name = app.classes[classes[column]];
-    for (
-      let point = column ? ends[column - 1] : 0;
-      point < ends[column];
-      point += 1
-    ) {
-      const weight =
-        sign *
-        data[point * shape[1] + (against < column ? against : against - 1)];
+    for (let point = column ? ends[column - 1] : 0; point < ends[column]; point += 1) {
+      const weight = sign * data[point * shape[1] + (against < column ? against : against - 1)];
       kept.push({ point, name, near: near[point], weight });
     }
   }
-  const bias =
-    sign * arrayOf("bias").data[placeOfPair(own, other, classes.length)];
+  const bias = sign * arrayOf("bias").data[placeOfPair(own, other, classes.length)];
   const parts = {
     label: app.classes[classes[own]],
     other: app.classes[classes[other]],
     bias: shown(bias, 4),
   };
-  return [
-    sentence("kernelPair", { ...parts, sum: shown(lead, 4) }),
-    tableOfKept(kept),
-  ];
+  return [sentence("kernelPair", { ...parts, sum: shown(lead, 4) }), tableOfKept(kept)];
 }
 
 /**
@@ -257,15 +198,8 @@ function ofOutput(near, best, arrayOf) {
     near: each,
     weight: data[point * shape[1] + column],
   }));
-  const sum = kept.reduce(
-    (total, each) => total + each.near * each.weight,
-    bias,
-  );
-  const parts = {
-    label: app.classes[best] ?? "",
-    bias: shown(bias, 4),
-    sum: shown(sum, 4),
-  };
+  const sum = kept.reduce((total, each) => total + each.near * each.weight, bias);
+  const parts = { label: app.classes[best] ?? "", bias: shown(bias, 4), sum: shown(sum, 4) };
   return [sentence(decision.words.kernel, parts), tableOfKept(kept)];
 }
 
@@ -273,9 +207,7 @@ function ofOutput(near, best, arrayOf) {
 function tableOfKept(kept) {
   /** @param {Kept} each */
   const adds = ({ near, weight }) => near * weight;
-  const most = kept
-    .sort((one, other) => Math.abs(adds(other)) - Math.abs(adds(one)))
-    .slice(0, MOST_ROWS);
+  const most = kept.sort((one, other) => Math.abs(adds(other)) - Math.abs(adds(one))).slice(0, MOST_ROWS);
   return tableOfRows(
     "kernelTable",
     ["columnKept", "columnLikeness", "columnOfClass", "columnAdds"],
@@ -316,16 +248,8 @@ function openedForest(features, best, { arrayOf, nameOf }) {
     { value: shownTree.tree, size: count },
     choose,
   );
-  const together = {
-    count,
-    label: app.classes[best] ?? "",
-    ...decision.trees(leaves, best),
-  };
-  return [
-    sentence(decision.words.forest, together),
-    element("p", { class: "inputs" }, field),
-    way,
-  ];
+  const together = { count, label: app.classes[best] ?? "", ...decision.trees(leaves, best) };
+  return [sentence(decision.words.forest, together), element("p", { class: "inputs" }, field), way];
 }
 
 /** @param {Question[]} asked @param {Leaf} leaf @param {ColumnNamer} nameOf */
@@ -354,11 +278,7 @@ function wayOf(asked, leaf, nameOf) {
  */
 
 /** @type {Record<string, (features: Features, best: number, decided: Decided) => Node[]>} */
-const OPENED = {
-  linear: openedLinear,
-  kernel: openedKernel,
-  forest: openedForest,
-};
+const OPENED = { linear: openedLinear, kernel: openedKernel, forest: openedForest };
 
 /** @param {OpenedAnswer} answer @param {(body: Body) => FeatureWords | undefined} wordsOf */
 export function showDecision({ said, parts }, wordsOf) {
@@ -367,21 +287,12 @@ export function showDecision({ said, parts }, wordsOf) {
     if (!predictor?.opened) return [];
     const arrayOf = arraysOf(predictor);
     // Of a class that this member has never seen it has no score.
-    const learnt =
-      predictor.kind === "forest" ? null : Array.from(arrayOf("classes").data);
+    const learnt = predictor.kind === "forest" ? null : Array.from(arrayOf("classes").data);
     if (learnt && !learnt.includes(best)) return [];
-    const words = app.bodies[body].hidden
-      ? undefined
-      : wordsOf(app.bodies[body]);
-    const decided = {
-      arrayOf,
-      nameOf: namesOf(body, words),
-      mapOf: words?.mapOf,
-    };
+    const words = app.bodies[body].hidden ? undefined : wordsOf(app.bodies[body]);
+    const decided = { arrayOf, nameOf: namesOf(body, words), mapOf: words?.mapOf };
     const nodes = OPENED[predictor.kind](parts[place].seen, best, decided);
-    return app.members.length === 1
-      ? nodes
-      : [element("h3", { class: "foreign" }, name), ...nodes];
+    return app.members.length === 1 ? nodes : [element("h3", { class: "foreign" }, name), ...nodes];
   });
   if (!opened.length) return;
   byId("decision").hidden = false;

@@ -1,9 +1,5 @@
 // What the page holds deflated, its documents first: nothing else begins before they are opened.
-import {
-  inflated,
-  product,
-  wholeOf,
-} from "../../../reports/explain/script/arrays.js";
+import { inflated, product, wholeOf } from "../../../reports/explain/script/arrays.js";
 import { byId } from "../../../reports/explain/script/dom.js";
 /** @import { Whole } from "../../../reports/explain/script/types.js" */
 /** @import { Opening, TensorPlace } from "./types.js" */
@@ -26,10 +22,8 @@ function unpacked(id) {
 /** Put documents and parts of the page where they belong; both were written, and escaped, with the page. */
 async function openDocuments() {
   const { documents, parts } = await unpacked("documents").json();
-  for (const [id, text] of Object.entries(documents))
-    byId(id).textContent = text;
-  const place = () =>
-    Object.entries(parts).forEach(([id, texts]) => placePart(byId(id), texts));
+  for (const [id, text] of Object.entries(documents)) byId(id).textContent = text;
+  const place = () => Object.entries(parts).forEach(([id, texts]) => placePart(byId(id), texts));
   document.addEventListener("languagechange", place);
   place();
 }
@@ -43,9 +37,7 @@ function placePart(place, texts) {
     return;
   }
   // Buttons have thumbnails, and somebody may have chosen one: only their words are written anew.
-  const [now, then] = [place, body].map((each) => [
-    ...each.querySelectorAll("h2, .part, button > span"),
-  ]);
+  const [now, then] = [place, body].map((each) => [...each.querySelectorAll("h2, .part, button > span")]);
   now.forEach((each, at) => each.replaceChildren(...then[at].childNodes));
 }
 
@@ -75,8 +67,7 @@ function inSteps(bytes, { at, shape, steps: stepsAt }) {
   const found = new Float32Array(count);
   for (let row = 0; row < shape[0]; row += 1) {
     for (let place = row * size; place < (row + 1) * size; place += 1) {
-      const whole =
-        (bytes[at + place] << 24) | (bytes[at + count + place] << 16);
+      const whole = (bytes[at + place] << 24) | (bytes[at + count + place] << 16);
       found[place] = (whole >> 16) * steps[row];
     }
   }

@@ -1,27 +1,8 @@
 // What people see and do, whatever the model takes and whoever answers: answers, tables, and the page's beginning.
-import {
-  button,
-  byId,
-  element,
-  shown,
-} from "../../../reports/explain/script/dom.js";
+import { button, byId, element, shown } from "../../../reports/explain/script/dom.js";
 import { app } from "./app.js";
-import {
-  decision,
-  digits,
-  joinedNames,
-  labelOf,
-  looksForeign,
-  passedError,
-  statusOf,
-} from "./decision.js";
-import {
-  nameNode,
-  reasonOf,
-  say,
-  startLanguage,
-  nameText,
-} from "./words/language.js";
+import { decision, digits, joinedNames, labelOf, looksForeign, passedError, statusOf } from "./decision.js";
+import { nameNode, reasonOf, say, startLanguage, nameText } from "./words/language.js";
 /** @import { Answer, Example, Named, Opening, OnPage, Row, Way } from "./types.js" */
 /** @import { Name, Word } from "./words/language.js" */
 
@@ -46,9 +27,7 @@ function showAnswer(name, answer) {
   const known = sentences(answer);
   byId("basis").hidden = known.length === 0;
   byId("known").replaceChildren(...known.map((text) => element("p", {}, text)));
-  byId("took").textContent = say("took", {
-    milliseconds: Math.max(1, Math.round(answer.milliseconds)),
-  });
+  byId("took").textContent = say("took", { milliseconds: Math.max(1, Math.round(answer.milliseconds)) });
 }
 
 /** Probabilities as bars; the rest is folded where there are many. @param {Answer} answer */
@@ -68,18 +47,10 @@ function barsOf({ said }) {
   });
   if (!rows.length) return [];
   const first = Math.max(MOST, answers.size);
-  const table = element(
-    "table",
-    { class: "answers" },
-    element("tbody", {}, ...rows.slice(0, first)),
-  );
+  const table = element("table", { class: "answers" }, element("tbody", {}, ...rows.slice(0, first)));
   const [above, below] = decision.notes(said, here.isExplained);
   if (rows.length <= first) return [...above, table, ...below];
-  const more = element(
-    "table",
-    { class: "answers" },
-    element("tbody", {}, ...rows.slice(first)),
-  );
+  const more = element("table", { class: "answers" }, element("tbody", {}, ...rows.slice(first)));
   const count = rows.length - first;
   const summary = element("summary", {}, say(decision.words.others, { count }));
   return [...above, table, element("details", {}, summary, more), ...below];
@@ -92,18 +63,14 @@ function barsOf({ said }) {
 function sentences(answer) {
   const said = answer.warning ? [answer.warning] : [];
   if (answer.novelty !== null && app.novelty) {
-    const parts = {
-      novelty: answer.novelty.toFixed(3),
-      threshold: shown(1 - app.novelty.rate, 3),
-    };
+    const parts = { novelty: answer.novelty.toFixed(3), threshold: shown(1 - app.novelty.rate, 3) };
     said.push(say(looksForeign(answer) ? "foreign" : "familiar", parts));
   }
   if (!decision.probability || looksForeign(answer)) return said;
   const passed = passedError(answer);
   const errors = app.abstention.map(([error]) => percent(error)).join(", ");
   if (passed !== null) said.push(say("passes", { error: percent(passed) }));
-  else
-    said.push(errors ? say("passesNone", { errors }) : say("nothingPromised"));
+  else said.push(errors ? say("passesNone", { errors }) : say("nothingPromised"));
   return said;
 }
 
@@ -126,9 +93,7 @@ function addRow(row, open) {
   rows.push(row);
   byId("tray").hidden = false;
   if (rows.length > MOST_SHOWN) return;
-  const name = open
-    ? button({ class: "number-button foreign" }, "", open)
-    : element("span");
+  const name = open ? button({ class: "number-button foreign" }, "", open) : element("span");
   name.append(nameNode(row.name));
   byId("rows").append(
     element(
@@ -145,8 +110,7 @@ function addRow(row, open) {
 
 /** @param {string} cell */
 function quoted(cell) {
-  const safe =
-    FORMULAS.test(cell) && Number.isNaN(Number(cell)) ? `'${cell}` : cell;
+  const safe = FORMULAS.test(cell) && Number.isNaN(Number(cell)) ? `'${cell}` : cell;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
@@ -162,10 +126,7 @@ function tableText() {
 function startTray() {
   byId("download").onclick = () => {
     const file = new Blob([tableText()], { type: "text/csv" });
-    const link = element("a", {
-      href: URL.createObjectURL(file),
-      download: "answers.csv",
-    });
+    const link = element("a", { href: URL.createObjectURL(file), download: "answers.csv" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
@@ -242,9 +203,7 @@ function invite({ said }, isGiven) {
   byId("invitation").textContent = say(key, { label: invited.label });
 }
 
-const kindOfInput = document.getElementById("easel")
-  ? "inviteToDraw"
-  : "inviteToWrite";
+const kindOfInput = document.getElementById("easel") ? "inviteToDraw" : "inviteToWrite";
 
 /** @param {Example | undefined} example that is shown as it was */
 function showWhetherExplained(example) {
@@ -290,23 +249,11 @@ async function takeAll(kind, way, originals) {
         byId("answer-title").scrollIntoView({ block: "nearest" });
       };
       if (done === 0) open(answer);
-      const again = () =>
-        void timed(way, ready).then(open, (error) =>
-          showProblem(way, name, error),
-        );
+      const again = () => void timed(way, ready).then(open, (error) => showProblem(way, name, error));
       addRow({ name, error: "", ...cellsOf(answer) }, again);
     } catch (error) {
       if (done === 0) showProblem(way, name, error);
-      addRow(
-        {
-          name,
-          label: "",
-          probability: "",
-          error: reasonOf(error),
-          novelty: "",
-        },
-        null,
-      );
+      addRow({ name, label: "", probability: "", error: reasonOf(error), novelty: "" }, null);
     }
     done += 1;
     sayProgress({ done, all: originals.length });
@@ -354,10 +301,7 @@ const asked = (kind, way) => ({
     const found = [];
     for (const original of originals) {
       try {
-        const { said, novelty, milliseconds } = await timed(
-          way,
-          await kind.read(original),
-        );
+        const { said, novelty, milliseconds } = await timed(way, await kind.read(original));
         found.push({ said, label: labelOf(said), novelty, milliseconds });
       } catch (error) {
         found.push({ error: String(error) });
@@ -375,12 +319,8 @@ const asked = (kind, way) => ({
  */
 function startExamples(kind, take) {
   const buttons = app.examples.map((example, at) => {
-    const made = button({ class: "example plain-button" }, "", () =>
-      take([namedExample(example)]),
-    );
-    made.append(
-      kind.preview(example.original, () => say("example", { number: at + 1 })),
-    );
+    const made = button({ class: "example plain-button" }, "", () => take([namedExample(example)]));
+    made.append(kind.preview(example.original, () => say("example", { number: at + 1 })));
     return made;
   });
   document.getElementById("examples")?.replaceChildren(...buttons);
@@ -392,11 +332,7 @@ function startExamples(kind, take) {
 function namedExample(example) {
   const { name, label, original } = example;
   const number = app.examples.indexOf(example) + 1;
-  return {
-    name: name ?? (() => say("exampleName", { number, label })),
-    original,
-    example,
-  };
+  return { name: name ?? (() => say("exampleName", { number, label })), original, example };
 }
 
 /** @template Ready @template {Answer} Given @param {OnPage<Ready>} kind @param {Way<Ready, Given>} way */
@@ -419,14 +355,12 @@ async function started(kind, way) {
       showProblem(way, input.name, error);
     }
   });
-  const take = (/** @type {Named[]} */ originals) =>
-    void takeAll(kind, way, originals);
+  const take = (/** @type {Named[]} */ originals) => void takeAll(kind, way, originals);
   startExamples(kind, take);
   kind.start({
     take,
     changed: (name, ready) => changed({ name, ready }),
-    opened: (ready) =>
-      app.examples.length ? undefined : openLater(way, ready),
+    opened: (ready) => (app.examples.length ? undefined : openLater(way, ready)),
   });
   sayState("ready");
   if (app.examples.length) here.drawn = openFirst(kind, way);
@@ -475,9 +409,7 @@ function sayFacts() {
   });
   const names = joinedNames([...app.classes.keys()], ", ");
   const { facts } = decision.words;
-  byId("classes").textContent = facts
-    ? say(facts, { count: app.classes.length, names })
-    : "";
+  byId("classes").textContent = facts ? say(facts, { count: app.classes.length, names }) : "";
   byId("proof").textContent = proofText();
 }
 
@@ -485,9 +417,7 @@ function sayFacts() {
 function proofText() {
   if (app.served) return say(app.served.asks ? "proofAsking" : "proofServed");
   if (!app.proof) return say("notProved");
-  const difference = Math.max(app.proof.difference, LEAST_TOLD).toExponential(
-    0,
-  );
+  const difference = Math.max(app.proof.difference, LEAST_TOLD).toExponential(0);
   return say("proved", { ...app.proof, difference });
 }
 

@@ -25,10 +25,7 @@ const FIGURES = {
   moons(draw, label) {
     const angle = Math.PI * draw();
     const side = label ? -1 : 1;
-    return [
-      side * (0.6 * Math.cos(angle) - 0.28),
-      side * (0.7 * Math.sin(angle) - 0.2),
-    ];
+    return [side * (0.6 * Math.cos(angle) - 0.28), side * (0.7 * Math.sin(angle) - 0.2)];
   },
   spiral(draw, label) {
     const along = 0.08 + 0.92 * draw();
@@ -44,10 +41,7 @@ function pointsOf(figure, draw, noise, count) {
   for (let at = 0; at < count; at += 1) {
     labels[at] = at % 2;
     const [x, y] = figure(draw, labels[at]);
-    inputs.set(
-      [x + noise * normalOf(draw), y + noise * normalOf(draw)],
-      2 * at,
-    );
+    inputs.set([x + noise * normalOf(draw), y + noise * normalOf(draw)], 2 * at);
   }
   return { inputs, labels };
 }
@@ -62,13 +56,7 @@ const pointsChoice = (name) => ({
     const [train, validation] = [POINTS.train, POINTS.validation].map((count) =>
       pointsOf(FIGURES[name], draw, noise, count),
     );
-    return {
-      kind: "points",
-      shape: [2],
-      classes: ["A", "B"],
-      train,
-      validation,
-    };
+    return { kind: "points", shape: [2], classes: ["A", "B"], train, validation };
   },
 });
 
@@ -79,20 +67,16 @@ const WORDS =
 const MOST_WORDS = 2000;
 
 /** @param {string} text @returns {string[]} */
-const wordsOf = (text) =>
-  text.normalize("NFKC").toLowerCase().match(WORDS) ?? [];
+const wordsOf = (text) => text.normalize("NFKC").toLowerCase().match(WORDS) ?? [];
 
 /** The most frequent words of texts, of those in two of them or more; the first stands for all others. @param {string[]} texts */
 function vocabularyOf(texts) {
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const text of texts) {
-    for (const word of new Set(wordsOf(text)))
-      counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const word of new Set(wordsOf(text))) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
-  const frequent = [...counts]
-    .filter(([, count]) => count > 1)
-    .sort((one, other) => other[1] - one[1]);
+  const frequent = [...counts].filter(([, count]) => count > 1).sort((one, other) => other[1] - one[1]);
   return ["\u2026", ...frequent.slice(0, MOST_WORDS - 1).map(([word]) => word)];
 }
 
@@ -113,41 +97,26 @@ export function idsOf(texts, words) {
 /** @param {PackedFacts} facts @returns {Choice} */
 function textsChoice(facts) {
   const words = vocabularyOf(facts.train.texts ?? []);
-  const [train, validation] = [facts.train, facts.validation].map(
-    ({ texts, labels }) => ({
-      inputs: idsOf(texts ?? [], words),
-      labels: Uint8Array.from(labels),
-    }),
-  );
+  const [train, validation] = [facts.train, facts.validation].map(({ texts, labels }) => ({
+    inputs: idsOf(texts ?? [], words),
+    labels: Uint8Array.from(labels),
+  }));
   /** @type {Data} */
-  const data = {
-    kind: "text",
-    shape: [words.length],
-    classes: facts.classes,
-    train,
-    validation,
-  };
+  const data = { kind: "text", shape: [words.length], classes: facts.classes, train, validation };
   return { ...facts, texts: facts.validation.texts, words, made: () => data };
 }
 
 /** @param {PackedFacts} facts @param {Uint8Array} pixels @returns {Choice} */
 function imagesChoice(facts, pixels) {
   const shape = facts.shape ?? [];
-  const trained =
-    facts.train.labels.length * shape.reduce((whole, each) => whole * each, 1);
+  const trained = facts.train.labels.length * shape.reduce((whole, each) => whole * each, 1);
   /** @type {Data} */
   const data = {
     kind: "image",
     shape,
     classes: facts.classes,
-    train: {
-      inputs: pixels.slice(0, trained),
-      labels: Uint8Array.from(facts.train.labels),
-    },
-    validation: {
-      inputs: pixels.slice(trained),
-      labels: Uint8Array.from(facts.validation.labels),
-    },
+    train: { inputs: pixels.slice(0, trained), labels: Uint8Array.from(facts.train.labels) },
+    validation: { inputs: pixels.slice(trained), labels: Uint8Array.from(facts.validation.labels) },
   };
   return { ...facts, made: () => data };
 }
@@ -156,21 +125,16 @@ function imagesChoice(facts, pixels) {
 export async function choicesOfPage() {
   /** @type {PackedFacts[]} */
   const held = await inflated(byId("play-facts").textContent).json();
-  const pixels = new Uint8Array(
-    await inflated(byId("play-pixels").textContent).arrayBuffer(),
-  );
+  const pixels = new Uint8Array(await inflated(byId("play-pixels").textContent).arrayBuffer());
   let at = 0;
   const found = held.map((facts) => {
     if (facts.kind === "text") return textsChoice(facts);
     const count = facts.train.labels.length + facts.validation.labels.length;
-    const size =
-      count * (facts.shape ?? []).reduce((whole, each) => whole * each, 1);
+    const size = count * (facts.shape ?? []).reduce((whole, each) => whole * each, 1);
     at += size;
     return imagesChoice(facts, pixels.subarray(at - size, at));
   });
   const points = Object.keys(FIGURES).map(pointsChoice);
   // Samples come behind the points, which learn in a blink; one's own data come first.
-  return held.some(({ name }) => name.startsWith("sample:"))
-    ? [...points, ...found]
-    : [...found, ...points];
+  return held.some(({ name }) => name.startsWith("sample:")) ? [...points, ...found] : [...found, ...points];
 }

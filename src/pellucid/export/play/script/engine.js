@@ -1,11 +1,6 @@
 // The engine in a worker: it takes orders, learns in short pieces, and reports what came of it.
 import { product } from "../../../reports/explain/script/arrays.js";
-import {
-  checkedGradients,
-  deadUnits,
-  decisionOnPlane,
-  stepByHand,
-} from "./engine/inspection.js";
+import { checkedGradients, deadUnits, decisionOnPlane, stepByHand } from "./engine/inspection.js";
 import { networkOf } from "./engine/network.js";
 /** @import { Network } from "./engine/network.js" */
 /** @import { Data } from "./types.js" */
@@ -53,27 +48,13 @@ function start({ design, data }) {
   if (data) Object.assign(own, { data, pinned: 0, followed: null });
   if (!own.data) throw new Error("there is nothing to learn from");
   const network = networkOf(design, own.data);
-  Object.assign(own, {
-    network,
-    isRunning: false,
-    validation: null,
-    sum: { loss: 0, right: 0, count: 0 },
-  });
+  Object.assign(own, { network, isRunning: false, validation: null, sum: { loss: 0, right: 0, count: 0 } });
   const layers = network.layers.map(({ name, kind, shape, weights }) => ({
     ...{ name, kind, shape },
-    weights: weights.map(({ name: each, shape: form }) => ({
-      name: each,
-      shape: form,
-    })),
+    weights: weights.map(({ name: each, shape: form }) => ({ name: each, shape: form })),
   }));
-  const parameters = network.layers.flatMap(({ weights }) =>
-    weights.map(({ shape }) => product(shape)),
-  );
-  send({
-    type: "ready",
-    layers,
-    parameters: parameters.reduce((sum, each) => sum + each, 0),
-  });
+  const parameters = network.layers.flatMap(({ weights }) => weights.map(({ shape }) => product(shape)));
+  send({ type: "ready", layers, parameters: parameters.reduce((sum, each) => sum + each, 0) });
   score();
   report(0);
 }
@@ -82,10 +63,7 @@ function start({ design, data }) {
 function score() {
   const network = current();
   const { validation } = network.data;
-  own.validation = network.score(
-    validation,
-    Math.min(MOST_SCORED, validation.labels.length),
-  );
+  own.validation = network.score(validation, Math.min(MOST_SCORED, validation.labels.length));
   own.validated = performance.now();
 }
 
@@ -102,9 +80,7 @@ function report(milliseconds) {
     validation: own.validation,
     perSecond: milliseconds ? (1000 * count) / milliseconds : 0,
     pinned: network.opened(own.followed ?? validation, own.pinned),
-    first: network.layers
-      .find(({ weights }) => weights.length)
-      ?.weights[0].data.slice(),
+    first: network.layers.find(({ weights }) => weights.length)?.weights[0].data.slice(),
     dead: deadUnits(network),
     boundary: kind === "points" ? decisionOnPlane(network) : undefined,
   });
@@ -134,9 +110,7 @@ function piece() {
   if (!own.isRunning) return;
   const network = current();
   const isOfPoints = network.data.kind === "points";
-  const most = isOfPoints
-    ? network.steps + EPOCHS_AT_ONCE * network.stepsOfEpoch
-    : Infinity;
+  const most = isOfPoints ? network.steps + EPOCHS_AT_ONCE * network.stepsOfEpoch : Infinity;
   if (!learn(network, Math.min(own.most, most))) {
     own.isRunning = false;
     send({ type: "failed", key: "diverged", values: { step: network.steps } });
@@ -170,11 +144,7 @@ function pause() {
 /** @param {{ example?: number, weight?: import("./engine/types.js").WeightPlace }} order */
 function step({ example, weight }) {
   const network = current();
-  const found = stepByHand(
-    network,
-    example ?? network.examplesOf(network.steps)[0],
-    weight,
-  );
+  const found = stepByHand(network, example ?? network.examplesOf(network.steps)[0], weight);
   if (!Number.isFinite(found.loss)) {
     send({ type: "failed", key: "diverged", values: { step: network.steps } });
     return;
@@ -194,23 +164,17 @@ const ORDERS = {
     Object.assign(own, { pinned: example, followed: examples ?? null });
     if (!own.isRunning) report(0);
   },
-  check: ({ count }) =>
-    send({ type: "check", checks: checkedGradients(current(), count) }),
+  check: ({ count }) => send({ type: "check", checks: checkedGradients(current(), count) }),
   weights: () =>
     send({
       type: "weights",
       steps: current().steps,
       layers: current().layers.map(({ name, weights }) => ({
         name,
-        weights: weights.map(({ name: each, shape, data }) => ({
-          name: each,
-          shape,
-          data: data.slice(),
-        })),
+        weights: weights.map(({ name: each, shape, data }) => ({ name: each, shape, data: data.slice() })),
       })),
     }),
-  order: ({ step: at }) =>
-    send({ type: "order", examples: Array.from(current().examplesOf(at)) }),
+  order: ({ step: at }) => send({ type: "order", examples: Array.from(current().examplesOf(at)) }),
   masks: ({ step: at }) => send({ type: "masks", masks: masksOf(at) }),
 };
 

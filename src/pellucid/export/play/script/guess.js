@@ -15,23 +15,12 @@ const ALIKE = 0.1;
 const CHANGES = ["lower", "alike", "higher"];
 
 /** @type {{ accuracy: number | null, change: PlayWord, isOver: boolean, worker: Worker | null, hasFailed: boolean }} */
-const guessed = {
-  accuracy: null,
-  change: "alike",
-  isOver: false,
-  worker: null,
-  hasFailed: false,
-};
+const guessed = { accuracy: null, change: "alike", isOver: false, worker: null, hasFailed: false };
 
 /** Forget the guess, and what was learning for it. */
 export function forgetGuess() {
   guessed.worker?.terminate();
-  Object.assign(guessed, {
-    accuracy: null,
-    isOver: false,
-    worker: null,
-    hasFailed: false,
-  });
+  Object.assign(guessed, { accuracy: null, isOver: false, worker: null, hasFailed: false });
   state.other = [];
   byId("play-compared").hidden = true;
 }
@@ -39,17 +28,12 @@ export function forgetGuess() {
 export function showGuessFields() {
   const choices = CHANGES.map((each) => {
     const made = button(
-      {
-        class: "plain-button",
-        "aria-pressed": String(each === guessed.change),
-      },
+      { class: "plain-button", "aria-pressed": String(each === guessed.change) },
       worded(each),
       () => {
         guessed.change = each;
         showGuessFields();
-        byId("play-change")
-          .querySelectorAll("button")
-          [CHANGES.indexOf(each)].focus();
+        byId("play-change").querySelectorAll("button")[CHANGES.indexOf(each)].focus();
       },
     );
     return made;
@@ -60,8 +44,7 @@ export function showGuessFields() {
 /** The same network, learning faster, in an engine of its own. @param {number} most steps @param {() => void} onReport */
 function learnFaster(most, onReport) {
   guessed.worker = engine(({ type, epoch: at, validation }) => {
-    if (type === "progress" && validation)
-      state.other.push({ at, ...validation });
+    if (type === "progress" && validation) state.other.push({ at, ...validation });
     if (type === "failed") guessed.hasFailed = true;
     if (type === "failed" || type === "paused") {
       guessed.worker?.terminate();
@@ -81,11 +64,8 @@ function learnFaster(most, onReport) {
  */
 export function guess(begin, run, onReport) {
   begin();
-  guessed.accuracy =
-    Number(/** @type {HTMLInputElement} */ (byId("play-guess")).value) / 100;
-  const most =
-    GUESSED_EPOCHS *
-    Math.ceil(dataOf().train.labels.length / state.design.batch);
+  guessed.accuracy = Number(/** @type {HTMLInputElement} */ (byId("play-guess")).value) / 100;
+  const most = GUESSED_EPOCHS * Math.ceil(dataOf().train.labels.length / state.design.batch);
   run(most);
   learnFaster(most, onReport);
 }
@@ -99,16 +79,9 @@ export function endGuess() {
 /** @param {CurvePoint} last */
 function accuracyWords({ accuracy }) {
   const own = guessed.accuracy ?? 0;
-  const [mine, reached] = [own, accuracy].map(
-    (each) => `${(100 * each).toFixed(1)} %`,
-  );
+  const [mine, reached] = [own, accuracy].map((each) => `${(100 * each).toFixed(1)} %`);
   const points = (100 * Math.abs(accuracy - own)).toFixed(1);
-  const key =
-    Math.abs(accuracy - own) < 0.02
-      ? "guessedWell"
-      : accuracy > own
-        ? "guessedLow"
-        : "guessedHigh";
+  const key = Math.abs(accuracy - own) < 0.02 ? "guessedWell" : accuracy > own ? "guessedLow" : "guessedHigh";
   return worded(key, { guessed: mine, reached, points });
 }
 
@@ -126,8 +99,7 @@ function changeWords(loss, faster) {
     loss: loss.toFixed(3),
     faster: faster.toFixed(3),
   };
-  const failed =
-    guessed.change === "higher" ? "fasterFailedRight" : "fasterFailed";
+  const failed = guessed.change === "higher" ? "fasterFailedRight" : "fasterFailed";
   if (guessed.hasFailed) return worded(failed, parts);
   return worded(came === guessed.change ? "fasterRight" : "fasterWrong", parts);
 }

@@ -33,8 +33,7 @@ export function paintExample(canvas, data, at, examples = data.train) {
     const image = context.createImageData(width, height);
     for (let pixel = 0; pixel < size; pixel += 1) {
       for (let part = 0; part < 3; part += 1) {
-        image.data[4 * pixel + part] =
-          inputs[at * channels * size + (part % channels) * size + pixel];
+        image.data[4 * pixel + part] = inputs[at * channels * size + (part % channels) * size + pixel];
       }
       image.data[4 * pixel + 3] = 255;
     }
@@ -90,10 +89,9 @@ export function paintPlane(canvas, data, { size, reach, answers }, pinned) {
   drawPoints(context, data.train, { side, reach, radius: 4 });
   const { inputs } = data.validation;
   if (!(inputs instanceof Float32Array)) return;
-  const [x, y] = [
-    inputs[2 * pinned] + reach,
-    reach - inputs[2 * pinned + 1],
-  ].map((each) => (side * each) / (2 * reach));
+  const [x, y] = [inputs[2 * pinned] + reach, reach - inputs[2 * pinned + 1]].map(
+    (each) => (side * each) / (2 * reach),
+  );
   context.lineWidth = 3;
   for (const [radius, colour] of /** @type {[number, string][]} */ ([
     [9, "#fff"],
@@ -121,21 +119,14 @@ export function paintWeights(
   const units = Math.min(MOST_UNITS, shape[0]);
   const form = [
     units,
-    ...(isKernel
-      ? shape.slice(2)
-      : inputs instanceof Uint8Array
-        ? [rows, columns]
-        : [PLANE, PLANE]),
+    ...(isKernel ? shape.slice(2) : inputs instanceof Uint8Array ? [rows, columns] : [PLANE, PLANE]),
   ];
   const data = new Float32Array(product(form));
   const size = form[1] * form[2];
   for (let at = 0; at < data.length; at += 1) {
     const [unit, place] = [Math.floor(at / size), at % size];
     if (inputs instanceof Float32Array) {
-      const [x, y] = [
-        (place % PLANE) / (PLANE - 1) - 0.5,
-        0.5 - Math.floor(place / PLANE) / (PLANE - 1),
-      ];
+      const [x, y] = [(place % PLANE) / (PLANE - 1) - 0.5, 0.5 - Math.floor(place / PLANE) / (PLANE - 1)];
       data[at] = 2 * (x * weights[2 * unit] + y * weights[2 * unit + 1]);
       continue;
     }
@@ -144,11 +135,7 @@ export function paintWeights(
       data[at] += weights[(unit * channels + channel) * size + place];
     }
   }
-  return paint(
-    canvas,
-    wholeOf(form, data),
-    layout(form, WIDTH_OF_WEIGHTS, isKernel ? 40 : 64),
-  );
+  return paint(canvas, wholeOf(form, data), layout(form, WIDTH_OF_WEIGHTS, isKernel ? 40 : 64));
 }
 
 /** What a layer made of one example: every map, or every number. @param {HTMLCanvasElement} canvas @param {number[]} shape @param {Floats} made */
@@ -160,11 +147,6 @@ export function paintMade(canvas, shape, made) {
   if (shape.length === 3) thumbnail(canvas, wholeOf(shape, made));
   else {
     const side = Math.ceil(Math.sqrt(shape[0]));
-    paintPixels(
-      canvas,
-      [Math.ceil(shape[0] / side), side],
-      made,
-      scaleOf(made),
-    );
+    paintPixels(canvas, [Math.ceil(shape[0] / side), side], made, scaleOf(made));
   }
 }

@@ -6,30 +6,9 @@ import { byId } from "../../../reports/explain/script/dom.js";
 
 /** @type {Record<string, Partial<Design>>} */
 const USUAL = {
-  points: {
-    model: "mlp",
-    depth: 2,
-    width: 16,
-    activation: "relu",
-    rate: 0.02,
-    batch: 16,
-  },
-  image: {
-    model: "mlp",
-    depth: 1,
-    width: 32,
-    activation: "relu",
-    rate: 0.002,
-    batch: 32,
-  },
-  text: {
-    model: "bag",
-    depth: 1,
-    width: 16,
-    activation: "relu",
-    rate: 0.02,
-    batch: 16,
-  },
+  points: { model: "mlp", depth: 2, width: 16, activation: "relu", rate: 0.02, batch: 16 },
+  image: { model: "mlp", depth: 1, width: 32, activation: "relu", rate: 0.002, batch: 32 },
+  text: { model: "bag", depth: 1, width: 16, activation: "relu", rate: 0.02, batch: 16 },
 };
 
 export const state = {
@@ -56,10 +35,7 @@ export const state = {
   /** Whether the engine has other data than those chosen. */
   sendsData: true,
   /** The weight whose update is shown. */
-  weight:
-    /** @type {{ layer: string, name: string, index: number } | undefined} */ (
-      undefined
-    ),
+  weight: /** @type {{ layer: string, name: string, index: number } | undefined} */ (undefined),
   train: /** @type {CurvePoint[]} */ ([]),
   validation: /** @type {CurvePoint[]} */ ([]),
   /** Validation of another design, with which a guess is compared. */
@@ -70,10 +46,7 @@ export const state = {
   isTyped: false,
   shownLayer: "",
   isRunning: false,
-  failure:
-    /** @type {{ key: string, values: Record<string, string | number> } | null} */ (
-      null
-    ),
+  failure: /** @type {{ key: string, values: Record<string, string | number> } | null} */ (null),
 };
 
 /** The data set that was chosen. */
@@ -95,9 +68,7 @@ export function choose(which) {
 
 /** An engine of its own, which computes in a worker. @param {(message: any) => void} onMessage */
 export function engine(onMessage) {
-  const address = URL.createObjectURL(
-    new Blob([byId("engine").textContent], { type: "text/javascript" }),
-  );
+  const address = URL.createObjectURL(new Blob([byId("engine").textContent], { type: "text/javascript" }));
   const worker = new Worker(address);
   worker.onmessage = ({ data }) => onMessage(data);
   return worker;

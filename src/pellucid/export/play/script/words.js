@@ -9,12 +9,10 @@ import { PLAY_ENGLISH } from "./words/english.js";
  * A string of the part in the language of the page.
  * @param {PlayWord} key @param {Record<string, string | number>} [parts] what is filled in
  */
-export const worded = (key, parts = {}) =>
-  filledIn((isChinese() ? PLAY_CHINESE : PLAY_ENGLISH)[key], parts);
+export const worded = (key, parts = {}) => filledIn((isChinese() ? PLAY_CHINESE : PLAY_ENGLISH)[key], parts);
 
 /** The word of a name such as that of a layer's kind; a name without one, such as a user's, stays. @param {string} name */
-export const wordOf = (name) =>
-  name in PLAY_ENGLISH ? worded(/** @type {PlayWord} */ (name)) : name;
+export const wordOf = (name) => (name in PLAY_ENGLISH ? worded(/** @type {PlayWord} */ (name)) : name);
 
 /** Write the strings of all parts of the page that have one. */
 export function wordAll() {

@@ -15,27 +15,18 @@ export function slopesOfScore(answer, outputs, target) {
   if (answer === "ordered") return slopesOfOrdered(outputs, target);
   slopes[answer === "class" || answer === "labels" ? target : 0] = 1;
   if (answer !== "class") return slopes;
-  const shares = softmaxOf(
-    Array.from(outputs, (output, at) => (at === target ? -Infinity : output)),
-  );
+  const shares = softmaxOf(Array.from(outputs, (output, at) => (at === target ? -Infinity : output)));
   return slopes.map((slope, at) => slope - shares[at]);
 }
 
 /** Each output is about a class being higher. @param {Floats} outputs @param {number} target */
 function slopesOfOrdered(outputs, target) {
   const higher = [1, ...Array.from(outputs, sigmoid), 0];
-  const shares = higher
-    .slice(1)
-    .map((each, at) => Math.max(LEAST, higher[at] - each));
+  const shares = higher.slice(1).map((each, at) => Math.max(LEAST, higher[at] - each));
   const sum = sumOf(shares);
   const probability = shares[target] / sum;
   const slopes = shares.map((share, at) =>
-    share > LEAST
-      ? ((at === target ? 1 : 0) - probability) /
-        sum /
-        probability /
-        (1 - probability)
-      : 0,
+    share > LEAST ? ((at === target ? 1 : 0) - probability) / sum / probability / (1 - probability) : 0,
   );
   return Float64Array.from(outputs, (_, at) => {
     const share = higher[at + 1];
@@ -51,9 +42,7 @@ function slopesOfOrdered(outputs, target) {
 export function slopesOfLoss(outputs, against) {
   if (against === null) return Float64Array.from(outputs, () => 1);
   if (typeof against === "number") {
-    return softmaxOf(outputs).map(
-      (share, at) => share - (at === against ? 1 : 0),
-    );
+    return softmaxOf(outputs).map((share, at) => share - (at === against ? 1 : 0));
   }
   const count = against.filter((state) => state >= 0).length;
   return Float64Array.from(outputs, (output, at) =>

@@ -3,8 +3,7 @@
 
 // What the page needs and may lack: a large network's numbers do not all fit into it.
 
-const NOT_IN_THE_PAGE =
-  "this number is not in the page: the network is too large for all of them to fit";
+const NOT_IN_THE_PAGE = "this number is not in the page: the network is too large for all of them to fit";
 
 class Missing extends Error {}
 
@@ -33,8 +32,7 @@ export function unlessMissing(find) {
 // Arrays: numbers one behind the other, and the shape in which they are meant.
 
 /** @param {Shape} shape */
-export const product = (shape) =>
-  shape.reduce((total, size) => total * size, 1);
+export const product = (shape) => shape.reduce((total, size) => total * size, 1);
 
 /** The index of the number at a place. @param {number} at @param {Shape} shape */
 export function unravel(at, shape) {
@@ -49,41 +47,28 @@ export function unravel(at, shape) {
 }
 
 /** The place of the number of an index. @param {number[]} index @param {Shape} shape */
-export const ravel = (index, shape) =>
-  index.reduce((at, each, axis) => at * shape[axis] + each, 0);
+export const ravel = (index, shape) => index.reduce((at, each, axis) => at * shape[axis] + each, 0);
 
 /**
  * The place within its row of the number of an index.
  * @param {number[]} index @param {Shape} shape
  */
-export const ravelInRow = (index, shape) =>
-  ravel(index.slice(1), shape.slice(1));
+export const ravelInRow = (index, shape) => ravel(index.slice(1), shape.slice(1));
 
 /** The index nearest to one that was asked for. @param {number[]} index @param {Shape} shape */
 export const clamp = (index, shape) =>
-  shape.map((size, axis) =>
-    Math.min(
-      size - 1,
-      Math.max(0, Number.isInteger(index[axis]) ? index[axis] : 0),
-    ),
-  );
+  shape.map((size, axis) => Math.min(size - 1, Math.max(0, Number.isInteger(index[axis]) ? index[axis] : 0)));
 
 /**
  * An index with another number on one axis.
  * @param {number[]} index @param {number} axis @param {number} at
  */
-export const replacedAt = (index, axis, at) =>
-  index.map((old, other) => (other === axis ? at : old));
+export const replacedAt = (index, axis, at) => index.map((old, other) => (other === axis ? at : old));
 
 /** @param {Shape} shape @param {Floats} data @returns {Whole} */
 export function wholeOf(shape, data) {
   const size = product(shape.slice(1));
-  return {
-    shape,
-    data,
-    kept: null,
-    row: (index) => data.subarray(index * size, (index + 1) * size),
-  };
+  return { shape, data, kept: null, row: (index) => data.subarray(index * size, (index + 1) * size) };
 }
 
 /**
@@ -99,9 +84,7 @@ export function partOf(shape, data, kept) {
     kept,
     row: (index) => {
       const found = where.get(index);
-      return found === undefined
-        ? null
-        : data.subarray(found * size, (found + 1) * size);
+      return found === undefined ? null : data.subarray(found * size, (found + 1) * size);
     },
   };
 }
@@ -117,8 +100,7 @@ export function filled(shape, number) {
   const made = zeros(shape);
   const size = product(shape.slice(1));
   for (let first = 0; first < shape[0]; first += 1) {
-    for (let rest = 0; rest < size; rest += 1)
-      made.data[first * size + rest] = number(first, rest);
+    for (let rest = 0; rest < size; rest += 1) made.data[first * size + rest] = number(first, rest);
   }
   return made;
 }
@@ -142,8 +124,7 @@ export const columnOf = (found, at) =>
  */
 export function loudestIn({ shape, kept, data }) {
   let best = 0;
-  for (let at = 0; at < data.length; at += 1)
-    if (Math.abs(data[at]) > Math.abs(data[best])) best = at;
+  for (let at = 0; at < data.length; at += 1) if (Math.abs(data[at]) > Math.abs(data[best])) best = at;
   const index = unravel(best, shape);
   if (kept) index[0] = kept[index[0]];
   return index;
@@ -160,10 +141,9 @@ export const largest = (numbers, count) =>
 
 /** The bytes of a text in base64. @param {string} text @returns {Uint8Array<ArrayBuffer>} */
 export function bytesOfBase64(text) {
-  const { fromBase64 } =
-    /** @type {{ fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }} */ (
-      Uint8Array
-    );
+  const { fromBase64 } = /** @type {{ fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }} */ (
+    Uint8Array
+  );
   if (fromBase64) return fromBase64(text); // four times as fast as what follows, where a browser has it
   const plain = atob(text);
   const bytes = new Uint8Array(plain.length);
@@ -174,7 +154,5 @@ export function bytesOfBase64(text) {
 /** What a text holds, deflated and in base64, as a response to be read. @param {string} text */
 export const inflated = (text) =>
   new Response(
-    new Blob([bytesOfBase64(text.trim())])
-      .stream()
-      .pipeThrough(new DecompressionStream("deflate")),
+    new Blob([bytesOfBase64(text.trim())]).stream().pipeThrough(new DecompressionStream("deflate")),
   );

@@ -13,20 +13,11 @@ const POOLS = ["global-max", "global-average", "flatten"];
  * @param {Run} run @param {Map<string, Floats>} start slopes of the score at the outputs
  */
 export function gradCam(run, start) {
-  const last = [...run.layers]
-    .reverse()
-    .find(({ kind }) => POOLS.includes(kind));
+  const last = [...run.layers].reverse().find(({ kind }) => POOLS.includes(kind));
   const maps = last && run.values.get(last.takes[0]);
-  if (
-    !maps ||
-    maps.shape.length < 3 ||
-    !run.layers.some(({ kind }) => kind === "convolution")
-  )
-    return null;
+  if (!maps || maps.shape.length < 3 || !run.layers.some(({ kind }) => kind === "convolution")) return null;
   const [channels, rows, columns] = maps.shape;
-  const gradient = need(
-    gradientsFrom(run, start).get(`gradient:${last.takes[0]}`),
-  );
+  const gradient = need(gradientsFrom(run, start).get(`gradient:${last.takes[0]}`));
   const sums = new Float64Array(rows * columns);
   for (let channel = 0; channel < channels; channel += 1) {
     const weight = sumOf(gradient.row(channel)) / sums.length;
@@ -35,10 +26,7 @@ export function gradCam(run, start) {
     });
   }
   const [, height, width] = need(run.values.get("inputs")).shape;
-  const [down, across] = [
-    neighboursOf(rows, height),
-    neighboursOf(columns, width),
-  ];
+  const [down, across] = [neighboursOf(rows, height), neighboursOf(columns, width)];
   const drawn = Float64Array.from({ length: height * width }, (_, at) => {
     let sum = 0;
     for (const [row, share] of down[Math.floor(at / width)]) {
@@ -68,15 +56,11 @@ const neighboursOf = (before, after) =>
  */
 export function inputTimesGradient({ shape, data }, slopes) {
   const isImage = shape.length === 3;
-  const sums = wholeOf(
-    isImage ? shape.slice(1) : shape.slice(0, 1),
-    new Float64Array(0),
-  );
+  const sums = wholeOf(isImage ? shape.slice(1) : shape.slice(0, 1), new Float64Array(0));
   const made = new Float64Array(product(sums.shape));
   const size = data.length / made.length;
   for (let at = 0; at < data.length; at += 1) {
-    made[isImage ? at % made.length : Math.floor(at / size)] +=
-      data[at] * slopes[at];
+    made[isImage ? at % made.length : Math.floor(at / size)] += data[at] * slopes[at];
   }
   return wholeOf(sums.shape, made);
 }
@@ -86,13 +70,7 @@ export function inputTimesGradient({ shape, data }, slopes) {
  * @param {(inputs: Whole) => Run} runOn @param {(run: Run) => Map<string, Floats>} startOf slopes at the outputs
  * @param {Whole} inputs @param {Floats} baseline @param {number} steps
  */
-export function integratedGradients(
-  runOn,
-  startOf,
-  { shape, data },
-  baseline,
-  steps = 32,
-) {
+export function integratedGradients(runOn, startOf, { shape, data }, baseline, steps = 32) {
   const slopes = new Float64Array(data.length);
   const way = data.map((each, at) => each - baseline[at]);
   for (let step = 0; step < steps; step += 1) {
@@ -104,8 +82,7 @@ export function integratedGradients(
       ),
     );
     const found = need(gradientsFrom(run, startOf(run)).get("gradient:inputs"));
-    for (let at = 0; at < slopes.length; at += 1)
-      slopes[at] += found.data[at] / steps;
+    for (let at = 0; at < slopes.length; at += 1) slopes[at] += found.data[at] / steps;
   }
   return inputTimesGradient(wholeOf(shape, way), slopes);
 }
@@ -131,34 +108,22 @@ const MOST_CELLS = 14;
 export function occlusion(image, ask) {
   const { shape, data } = image;
   const [, height, width] = shape;
-  const [rows, columns] = [
-    Math.min(MOST_CELLS, height),
-    Math.min(MOST_CELLS, width),
-  ];
+  const [rows, columns] = [Math.min(MOST_CELLS, height), Math.min(MOST_CELLS, width)];
   const paint = paintOf(image);
-  const [sums, counts] = [
-    new Float64Array(rows * columns),
-    new Float64Array(rows * columns),
-  ];
+  const [sums, counts] = [new Float64Array(rows * columns), new Float64Array(rows * columns)];
   const before = ask(image);
   /** @param {number} at @param {number} middle */
   const isNear = (at, middle) => Math.abs(at - middle) < 2;
   for (let down = 0; down < rows; down += 2) {
     for (let across = 0; across < columns; across += 2) {
       const painted = data.map((each, at) => {
-        const row = Math.floor(
-          ((Math.floor(at / width) % height) * rows) / height,
-        );
+        const row = Math.floor(((Math.floor(at / width) % height) * rows) / height);
         const column = Math.floor(((at % width) * columns) / width);
         return isNear(row, down) && isNear(column, across) ? paint[at] : each;
       });
       const lost = before - ask(wholeOf(shape, painted));
       for (let at = 0; at < sums.length; at += 1) {
-        if (
-          !isNear(Math.floor(at / columns), down) ||
-          !isNear(at % columns, across)
-        )
-          continue;
+        if (!isNear(Math.floor(at / columns), down) || !isNear(at % columns, across)) continue;
         sums[at] += lost;
         counts[at] += 1;
       }

@@ -18,9 +18,7 @@ const SLOPES = {
   relu: (x) => (x > 0 ? 1 : 0),
   relu6: (x) => (x > 0 && x < 6 ? 1 : 0),
   "leaky-relu": (x, _, { slope }) => (x > 0 ? 1 : slope),
-  gelu: (x) =>
-    (x ? FUNCTIONS.gelu(x, {}) / x : 0.5) +
-    (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
+  gelu: (x) => (x ? FUNCTIONS.gelu(x, {}) / x : 0.5) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
   sigmoid: (_, y) => y * (1 - y),
   tanh: (_, y) => 1 - y * y,
   softplus: sigmoid,
@@ -28,23 +26,15 @@ const SLOPES = {
 };
 
 /** @param {Passing} passing */
-function throughFunction({
-  layer: { kind, settings },
-  above,
-  sources: [{ data }],
-  made,
-  Kind,
-}) {
+function throughFunction({ layer: { kind, settings }, above, sources: [{ data }], made, Kind }) {
   const found = new Kind(data.length);
   if (kind === "gelu" && Kind === Float32Array) {
     const slopes = geluOf(data, true);
-    for (let at = 0; at < data.length; at += 1)
-      found[at] = above[at] * slopes[at];
+    for (let at = 0; at < data.length; at += 1) found[at] = above[at] * slopes[at];
     return [found];
   }
   const slope = SLOPES[kind];
-  for (let at = 0; at < data.length; at += 1)
-    found[at] = above[at] * slope(data[at], made[at], settings);
+  for (let at = 0; at < data.length; at += 1) found[at] = above[at] * slope(data[at], made[at], settings);
   return [found];
 }
 
@@ -52,19 +42,12 @@ function throughFunction({
 function throughSteps(passing, steps) {
   const { layer, above, sources, weights, Kind } = passing;
   if (steps[0][0] === "function") return throughFunction(passing);
-  if (steps[0][4] === "unit" || steps[0][4] === "place")
-    return sources.map(() => above);
+  if (steps[0][4] === "unit" || steps[0][4] === "place") return sources.map(() => above);
   const found = new Kind(above.length);
   const size = product(layer.shape.slice(1));
   for (let channel = 0; channel < layer.shape[0]; channel += 1) {
-    const [factor] = factorAndShift(
-      layer,
-      steps,
-      [...sources, ...weights],
-      channel,
-    );
-    for (let at = channel * size; at < (channel + 1) * size; at += 1)
-      found[at] = factor * above[at];
+    const [factor] = factorAndShift(layer, steps, [...sources, ...weights], channel);
+    for (let at = channel * size; at < (channel + 1) * size; at += 1) found[at] = factor * above[at];
   }
   return [found];
 }
@@ -76,10 +59,7 @@ function throughDeclared(passing) {
   if ("steps" in declaration) return throughSteps(passing, declaration.steps);
   const line = bound(declaration, layer.shape, arraysOfLine(sources, weights));
   return sources.map(
-    (_, place) =>
-      new Kind(
-        handedBack(line, place ? "a" : "x", wholeOf(layer.shape, above)),
-      ),
+    (_, place) => new Kind(handedBack(line, place ? "a" : "x", wholeOf(layer.shape, above))),
   );
 }
 
@@ -106,9 +86,7 @@ export function gradientsFrom({ layers, values, weights, Kind }, start) {
   const add = (name, part) => {
     const known = found.get(`gradient:${name}`);
     const { shape } = need(values.get(name));
-    const sum = known
-      ? new Kind(part).map((each, at) => each + known.data[at])
-      : part;
+    const sum = known ? new Kind(part).map((each, at) => each + known.data[at]) : part;
     found.set(`gradient:${name}`, wholeOf(shape, sum));
   };
   for (const [name, part] of start) add(name, new Kind(part));
@@ -123,8 +101,7 @@ export function gradientsFrom({ layers, values, weights, Kind }, start) {
       weights: layer.weights.map((name) => need(weights(name))),
       made: need(values.get(layer.name)).data,
       Kind,
-      keep: (of, shape, data) =>
-        found.set(`${of}:${layer.name}`, wholeOf(shape, data)),
+      keep: (of, shape, data) => found.set(`${of}:${layer.name}`, wholeOf(shape, data)),
     });
     taken.forEach((name, at) => {
       const part = parts[at];

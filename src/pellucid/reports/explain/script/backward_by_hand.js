@@ -8,28 +8,16 @@ import { addProducts } from "./products.js";
 // Pools.
 
 /** The first winner of each window gets all. @param {Passing} passing */
-function throughWindows({
-  layer: { shape, settings },
-  above,
-  sources: [source],
-  made,
-  Kind,
-}) {
+function throughWindows({ layer: { shape, settings }, above, sources: [source], made, Kind }) {
   const [, rows, columns] = source.shape;
   const [, height, width] = shape;
   const [high, wide] = settings.window;
   const found = new Kind(source.data.length);
   for (let at = 0; at < above.length; at += 1) {
     const line = Math.floor(at / width);
-    let first =
-      (Math.floor(line / height) * rows + (line % height) * high) * columns +
-      (at % width) * wide;
+    let first = (Math.floor(line / height) * rows + (line % height) * high) * columns + (at % width) * wide;
     let tap = 0;
-    for (
-      ;
-      tap < high * wide && source.data[first + (tap % wide)] !== made[at];
-      tap += 1
-    ) {
+    for (; tap < high * wide && source.data[first + (tap % wide)] !== made[at]; tap += 1) {
       if (tap % wide === wide - 1) first += columns;
     }
     if (tap < high * wide) found[first + (tap % wide)] = above[at];
@@ -41,8 +29,7 @@ function throughWindows({
 function throughMaximum({ above, sources: [{ shape, data }], made, Kind }) {
   const area = product(shape.slice(1));
   /** @param {number} at */
-  const channelOf = (at) =>
-    shape.length === 3 ? Math.floor(at / area) : at % area;
+  const channelOf = (at) => (shape.length === 3 ? Math.floor(at / area) : at % area);
   const counts = new Int32Array(above.length);
   for (let at = 0; at < data.length; at += 1) {
     const channel = channelOf(at);
@@ -59,29 +46,15 @@ function throughMaximum({ above, sources: [{ shape, data }], made, Kind }) {
 // Vectors.
 
 /** @param {Passing} passing */
-function throughLayerNorm({
-  layer: { settings, shape },
-  above,
-  sources: [{ data }],
-  weights,
-  Kind,
-}) {
+function throughLayerNorm({ layer: { settings, shape }, above, sources: [{ data }], weights, Kind }) {
   const size = shape[shape.length - 1];
   const found = new Kind(data.length);
   for (let start = 0; start < data.length; start += size) {
     const { mean, variance } = momentsOf(data.subarray(start, start + size));
     const deviation = Math.sqrt(variance + settings.epsilon);
-    const values = Float64Array.from(
-      { length: size },
-      (_, at) => (data[start + at] - mean) / deviation,
-    );
-    const scaled = values.map(
-      (_, at) => above[start + at] * weights[0].data[at],
-    );
-    const [middle, along] = [
-      averageOf(scaled),
-      averageOf(scaled.map((each, at) => each * values[at])),
-    ];
+    const values = Float64Array.from({ length: size }, (_, at) => (data[start + at] - mean) / deviation);
+    const scaled = values.map((_, at) => above[start + at] * weights[0].data[at]);
+    const [middle, along] = [averageOf(scaled), averageOf(scaled.map((each, at) => each * values[at]))];
     scaled.forEach((each, at) => {
       found[start + at] = (each - middle - values[at] * along) / deviation;
     });
@@ -127,8 +100,7 @@ function throughResizing({ layer: { shape }, above, sources: [source], Kind }) {
   const [down, across] = [shares(rows, height), shares(columns, width)];
   const found = new Float64Array(source.data.length);
   for (let at = 0; at < above.length; at += 1) {
-    const map =
-      Math.min(channels - 1, Math.floor(at / height / width)) * rows * columns;
+    const map = Math.min(channels - 1, Math.floor(at / height / width)) * rows * columns;
     for (const [row, share] of down[Math.floor(at / width) % height]) {
       for (const [column, other] of across[at % width]) {
         found[map + row * columns + column] += share * other * above[at];
@@ -143,9 +115,7 @@ function throughResizing({ layer: { shape }, above, sources: [source], Kind }) {
 /** @param {Floats} rows @param {number} size of a row @returns {Floats} columns as rows */
 function turned(rows, size) {
   const count = rows.length / size;
-  return rows
-    .slice()
-    .map((_, at) => rows[(at % count) * size + Math.floor(at / count)]);
+  return rows.slice().map((_, at) => rows[(at % count) * size + Math.floor(at / count)]);
 }
 
 /** @param {Passing} passing */
@@ -157,37 +127,20 @@ function throughAttention({ above, sources: [projected, shares], Kind }) {
   const part = size / shares.shape[0];
   for (let head = 0; head < shares.shape[0]; head += 1) {
     const x = new Kind(length * part).map(
-      (_, at) =>
-        above[Math.floor(at / part) * size + head * part + (at % part)],
+      (_, at) => above[Math.floor(at / part) * size + head * part + (at % part)],
     );
-    const map = ofShares.subarray(
-      head * length * length,
-      (head + 1) * length * length,
-    );
+    const map = ofShares.subarray(head * length * length, (head + 1) * length * length);
     const weights = headParts(projected, 2, head, shares.shape[0]);
     addProducts({ x, weights, size: part, made: map, width: length, start: 0 });
     const start = 2 * size + head * part;
     const mixed = turned(shares.row(head), length);
-    addProducts({
-      x: mixed,
-      weights: turned(x, part),
-      size: length,
-      made,
-      width,
-      start,
-    });
+    addProducts({ x: mixed, weights: turned(x, part), size: length, made, width, start });
   }
   return [made, ofShares];
 }
 
 /** @param {Passing} passing */
-function throughAttentionWeights({
-  layer: { settings },
-  above,
-  sources: [projected],
-  made: shares,
-  Kind,
-}) {
+function throughAttentionWeights({ layer: { settings }, above, sources: [projected], made: shares, Kind }) {
   const [length, width] = projected.shape;
   const part = width / 3 / settings.heads;
   const made = new Kind(projected.data.length);
@@ -205,23 +158,9 @@ function throughAttentionWeights({
     const [queries, keys] = [0, 1].map((which) =>
       turned(headParts(projected, which, head, settings.heads), part),
     );
-    addProducts({
-      x,
-      weights: keys,
-      size: length,
-      made,
-      width,
-      start: head * part,
-    });
+    addProducts({ x, weights: keys, size: length, made, width, start: head * part });
     const start = width / 3 + head * part;
-    addProducts({
-      x: turned(x, length),
-      weights: queries,
-      size: length,
-      made,
-      width,
-      start,
-    });
+    addProducts({ x: turned(x, length), weights: queries, size: length, made, width, start });
   }
   return [made];
 }
@@ -249,15 +188,8 @@ const CELLS_BACK = {
   },
   gru({ gates: [r, z, g] }, former, old, of) {
     const inside = of.state * (1 - z) * (1 - g ** 2);
-    const both = [
-      inside * old * r * (1 - r),
-      of.state * (former - g) * z * (1 - z),
-    ];
-    return {
-      sums: [...both, inside],
-      stateSums: [...both, inside * r],
-      before: of.state * z,
-    };
+    const both = [inside * old * r * (1 - r), of.state * (former - g) * z * (1 - z)];
+    return { sums: [...both, inside], stateSums: [...both, inside * r], before: of.state * z };
   },
 };
 
@@ -268,18 +200,10 @@ function throughTimeBack({ layer, above, sources, weights, Kind, keep }) {
   const width = ofState.length / units;
   /** @type {{ step: CellStep, old: number }[]} */
   const steps = [];
-  recurrent(
-    layer,
-    sources,
-    weights.map(needWhole),
-    Float64Array,
-    (_, unit, step, ofStates) =>
-      steps.push({ step, old: ofStates[2 * units + unit] }),
+  recurrent(layer, sources, weights.map(needWhole), Float64Array, (_, unit, step, ofStates) =>
+    steps.push({ step, old: ofStates[2 * units + unit] }),
   );
-  const [sums, stateSums] = [
-    new Kind(length * width),
-    new Kind(length * width),
-  ];
+  const [sums, stateSums] = [new Kind(length * width), new Kind(length * width)];
   let ofStates = new Float64Array(units);
   const ofMemory = new Float64Array(units);
   for (let t = length - 1; t >= 0; t -= 1) {
@@ -287,10 +211,7 @@ function throughTimeBack({ layer, above, sources, weights, Kind, keep }) {
     for (let unit = 0; unit < units; unit += 1) {
       const { step, old } = steps[t * units + unit];
       const former = t ? steps[(t - 1) * units + unit].step.memory : 0;
-      const of = {
-        state: ofStates[unit] + above[t * units + unit],
-        memory: ofMemory[unit],
-      };
+      const of = { state: ofStates[unit] + above[t * units + unit], memory: ofMemory[unit] };
       const found = CELLS_BACK[layer.kind](step, former, old, of);
       found.sums.forEach((each, gate) => {
         sums[t * width + gate * units + unit] = each;
@@ -343,23 +264,17 @@ export const BACKWARD_BY_HAND = {
   },
   "unit-length"({ above, sources: [{ data }], made, Kind }) {
     const [along, length] = [dot(above, made), lengthOf(data)];
-    return [
-      new Kind(made).map((each, at) => (above[at] - each * along) / length),
-    ];
+    return [new Kind(made).map((each, at) => (above[at] - each * along) / length)];
   },
   reparametrised({ above, sources: [, logVariance, noise], Kind }) {
     const spread = new Kind(above).map(
-      (each, j) =>
-        (each * noise.data[j] * Math.exp(logVariance.data[j] / 2)) / 2,
+      (each, j) => (each * noise.data[j] * Math.exp(logVariance.data[j] / 2)) / 2,
     );
     return [above, spread, null];
   },
   reconstruction: ({ layer, above, sources: [given, rebuilt], Kind }) => [
     null,
-    new Kind(rebuilt.data).map(
-      (each, at) =>
-        ((each - given.data[at]) * above[0]) / layer.settings.variance,
-    ),
+    new Kind(rebuilt.data).map((each, at) => ((each - given.data[at]) * above[0]) / layer.settings.variance),
   ],
   "density-of-draw": ({ above, sources: [{ data }], Kind }) => [
     new Kind(data.length).fill(-above[0] / 2),
@@ -374,9 +289,7 @@ export const BACKWARD_BY_HAND = {
     ).shares.forEach((share, k) => {
       for (let j = 0; j < latent.length; j += 1) {
         const at = k * latent.length + j;
-        found[j] -=
-          (above[0] * share * (latent[j] - means[at])) /
-          Math.exp(logVariances[at]);
+        found[j] -= (above[0] * share * (latent[j] - means[at])) / Math.exp(logVariances[at]);
       }
     });
     return [found];

@@ -36,24 +36,11 @@ function addRows({ above, outputs, places, at, taps, size, to }, made) {
       if (first < 0) continue;
       const weights = taps[tap];
       for (let row = 0; row < count; row += 4) {
-        const [f, g, h, i] = [
-          factors[row],
-          factors[row + 1],
-          factors[row + 2],
-          factors[row + 3],
-        ];
-        const [p, q, r, s] = [
-          rows[row],
-          rows[row + 1],
-          rows[row + 2],
-          rows[row + 3],
-        ];
+        const [f, g, h, i] = [factors[row], factors[row + 1], factors[row + 2], factors[row + 3]];
+        const [p, q, r, s] = [rows[row], rows[row + 1], rows[row + 2], rows[row + 3]];
         for (let k = 0; k < size; k += 1) {
           made[first + k] +=
-            f * weights[p + k] +
-            g * weights[q + k] +
-            h * weights[r + k] +
-            i * weights[s + k];
+            f * weights[p + k] + g * weights[q + k] + h * weights[r + k] + i * weights[s + k];
         }
       }
     }
@@ -61,13 +48,7 @@ function addRows({ above, outputs, places, at, taps, size, to }, made) {
 }
 
 /** @param {Passing} passing */
-export function throughConvolution({
-  layer,
-  above,
-  sources: [{ shape }],
-  weights: [weight],
-  Kind,
-}) {
+export function throughConvolution({ layer, above, sources: [{ shape }], weights: [weight], Kind }) {
   const [channels, rows, columns] = shape;
   const [filters, size, , wide] = weight.shape;
   const { stride, padding, groups = 1 } = layer.settings;
@@ -75,28 +56,19 @@ export function throughConvolution({
   const places = height * width;
   /** @param {number} place @param {number} tap @returns {number} of the number in a map, or -1 */
   const placeOf = (place, tap) => {
-    const row =
-      Math.floor(place / width) * stride[0] +
-      Math.floor(tap / wide) -
-      padding[0];
+    const row = Math.floor(place / width) * stride[0] + Math.floor(tap / wide) - padding[0];
     const column = (place % width) * stride[1] + (tap % wide) - padding[1];
-    return row >= 0 && row < rows && column >= 0 && column < columns
-      ? row * columns + column
-      : -1;
+    return row >= 0 && row < rows && column >= 0 && column < columns ? row * columns + column : -1;
   };
   const taps = tapsOf(weight);
   const made = new Kind(product(shape));
   if (size === 1 && groups === filters) {
-    const targets = taps.map((_, tap) =>
-      Int32Array.from({ length: places }, (__, at) => placeOf(at, tap)),
-    );
+    const targets = taps.map((_, tap) => Int32Array.from({ length: places }, (__, at) => placeOf(at, tap)));
     taps.forEach((factors, tap) => {
       for (let at = 0; at < above.length; at += 1) {
         const target = targets[tap][at % places];
         const channel = Math.floor(at / places);
-        if (target >= 0)
-          made[channel * rows * columns + target] +=
-            factors[channel] * above[at];
+        if (target >= 0) made[channel * rows * columns + target] += factors[channel] * above[at];
       }
     });
     return [made];
@@ -123,8 +95,7 @@ export function throughConvolution({
   }
   const area = rows * columns;
   for (let channel = 0; channel < channels; channel += 1) {
-    for (let at = 0; at < area; at += 1)
-      made[channel * area + at] = sums[at * channels + channel];
+    for (let at = 0; at < area; at += 1) made[channel * area + at] = sums[at * channels + channel];
   }
   return [made];
 }
@@ -133,12 +104,7 @@ export function throughConvolution({
  * Dense layers of one row or many, and filters over neighbouring rows.
  * @param {Passing} passing
  */
-export function throughRows({
-  above,
-  sources: [{ shape, data }],
-  weights: [weight],
-  Kind,
-}) {
+export function throughRows({ above, sources: [{ shape, data }], weights: [weight], Kind }) {
   const [outputs, size] = weight.shape;
   const places = data.length / size;
   const taps = tapsOf(weight);

@@ -14,42 +14,29 @@ export function convolved(layer, [maps], [weight, bias], Kind) {
   const groups = layer.settings.groups || 1;
   const made = new Kind(product(layer.shape));
   const padded = paddedFor(layer, maps, weight.shape);
-  const isByChannel =
-    groups === maps.shape[0] &&
-    weight.shape[1] === 1 &&
-    groups === layer.shape[0];
+  const isByChannel = groups === maps.shape[0] && weight.shape[1] === 1 && groups === layer.shape[0];
   if (isByChannel) convolveByChannel(layer, padded, weight, made);
   else convolveByGroups(layer, padded, weight, made);
   if (!bias) return made;
   const size = made.length / bias.data.length;
   for (let o = 0; o < bias.data.length; o += 1) {
-    for (let at = o * size; at < (o + 1) * size; at += 1)
-      made[at] += bias.data[o];
+    for (let at = o * size; at < (o + 1) * size; at += 1) made[at] += bias.data[o];
   }
   return made;
 }
 
 /** @param {Layer} layer @param {Whole} maps @param {Shape} kernels @returns {Padded} */
-function paddedFor(
-  { shape, settings },
-  { data, shape: [channels, rows, columns] },
-  [, , high, wide],
-) {
+function paddedFor({ shape, settings }, { data, shape: [channels, rows, columns] }, [, , high, wide]) {
   const [above, left] = settings.padding;
   const [down, across] = settings.stride;
   const height = Math.max(rows + above, (shape[1] - 1) * down + high);
   const width = Math.max(columns + left, (shape[2] - 1) * across + wide);
   if (height === rows && width === columns) return { data, height, width };
-  const made = new /** @type {FloatsKind} */ (data.constructor)(
-    channels * height * width,
-  );
+  const made = new /** @type {FloatsKind} */ (data.constructor)(channels * height * width);
   for (let channel = 0; channel < channels; channel += 1) {
     for (let row = 0; row < rows; row += 1) {
       const start = (channel * rows + row) * columns;
-      made.set(
-        data.subarray(start, start + columns),
-        (channel * height + row + above) * width + left,
-      );
+      made.set(data.subarray(start, start + columns), (channel * height + row + above) * width + left);
     }
   }
   return { data: made, height, width };
@@ -71,8 +58,7 @@ function startsOf({ shape: [, rows, columns], settings }, { width }) {
   const [down, across] = settings.stride;
   const starts = new Int32Array(rows * columns);
   for (let place = 0; place < starts.length; place += 1) {
-    starts[place] =
-      Math.floor(place / columns) * down * width + (place % columns) * across;
+    starts[place] = Math.floor(place / columns) * down * width + (place % columns) * across;
   }
   return starts;
 }
@@ -86,12 +72,7 @@ function convolveByGroups(layer, padded, weight, made) {
   const known =
     packed.get(weight.data) ??
     Array.from({ length: groups }, (_, group) =>
-      packedRows(
-        weight.data,
-        rows,
-        offsets.length,
-        group * rows * offsets.length,
-      ),
+      packedRows(weight.data, rows, offsets.length, group * rows * offsets.length),
     );
   packed.set(weight.data, known);
   known.forEach((own, group) => {
@@ -99,13 +80,7 @@ function convolveByGroups(layer, padded, weight, made) {
     multiplied(
       own,
       (place, count, panel) =>
-        gatherWindows(
-          padded.data,
-          offsets,
-          starts.subarray(place, place + count),
-          panel,
-          first,
-        ),
+        gatherWindows(padded.data, offsets, starts.subarray(place, place + count), panel, first),
       { data: made, at: group * rows * starts.length, places: starts.length },
     );
   });
@@ -139,13 +114,9 @@ function convolveByChannel(layer, padded, weight, made) {
   const size = padded.height * padded.width;
   const sum = kernel.length === 9 ? sumOfNine : sumOfAny;
   for (let channel = 0; channel < weight.shape[0]; channel += 1) {
-    for (let k = 0; k < kernel.length; k += 1)
-      kernel[k] = weight.data[channel * kernel.length + k];
+    for (let k = 0; k < kernel.length; k += 1) kernel[k] = weight.data[channel * kernel.length + k];
     const map = padded.data.subarray(channel * size, (channel + 1) * size);
-    const own = made.subarray(
-      channel * starts.length,
-      (channel + 1) * starts.length,
-    );
+    const own = made.subarray(channel * starts.length, (channel + 1) * starts.length);
     sum({ map, kernel, offsets, starts }, own);
   }
 }
@@ -157,8 +128,7 @@ function sumOfAny({ map, kernel, offsets, starts }, made) {
   for (let place = 0; place < starts.length; place += 1) {
     const start = starts[place];
     let sum = 0;
-    for (let k = 0; k < kernel.length; k += 1)
-      sum += kernel[k] * map[start + offsets[k]];
+    for (let k = 0; k < kernel.length; k += 1) sum += kernel[k] * map[start + offsets[k]];
     made[place] = sum;
   }
 }

@@ -21,8 +21,7 @@ const openedClass = {
     const total = outputs.reduce((sum, z) => sum + Math.exp(z - most), 0);
     return Math.log(total) + most - outputs[/** @type {number} */ (against)];
   },
-  probabilities: (_layer, _unit, powers) =>
-    powers ? [softmaxView(powers)] : [],
+  probabilities: (_layer, _unit, powers) => (powers ? [softmaxView(powers)] : []),
 };
 
 /** @param {number[]} powers */
@@ -37,15 +36,8 @@ function softmaxView(powers) {
       cell(shown(powers[at] / total)),
     ),
   );
-  const head = headOf([
-    message("columnClass"),
-    message("columnExponential"),
-    message("columnShare"),
-  ]);
-  return scrolling(
-    message("exponentialsLabel"),
-    element("table", {}, head, element("tbody", {}, ...rows)),
-  );
+  const head = headOf([message("columnClass"), message("columnExponential"), message("columnShare")]);
+  return scrolling(message("exponentialsLabel"), element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
 // Any number of labels of each input.
@@ -70,29 +62,14 @@ const openedLabels = {
  */
 function labelsView(layer, [unit]) {
   const logits = need(layerValue(layer.takes[0])).data;
-  const probabilities = Array.from(logits, (logit) =>
-    FUNCTIONS.sigmoid(logit, {}),
-  );
+  const probabilities = Array.from(logits, (logit) => FUNCTIONS.sigmoid(logit, {}));
   const rows = largest(probabilities, SHOWN_CLASSES).map((at) => {
     const name = pageData.classes[at];
     const head = rowHead(at === unit ? element("strong", {}, name) : name);
-    return element(
-      "tr",
-      {},
-      head,
-      cell(shown(logits[at])),
-      cell(shown(probabilities[at])),
-    );
+    return element("tr", {}, head, cell(shown(logits[at])), cell(shown(probabilities[at])));
   });
-  const head = headOf([
-    message("columnLabel"),
-    "x",
-    message("columnProbability"),
-  ]);
-  return scrolling(
-    message("labelsLabel"),
-    element("table", {}, head, element("tbody", {}, ...rows)),
-  );
+  const head = headOf([message("columnLabel"), "x", message("columnProbability")]);
+  return scrolling(message("labelsLabel"), element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
 // A number of each input; images that are made are judged by terms, which the page names.

@@ -27,8 +27,7 @@ export function contextOf(canvas) {
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== false)
-      made.setAttribute(name, String(value));
+    if (value !== null && value !== false) made.setAttribute(name, String(value));
   }
   made.append(...children.flat());
   return made;
@@ -37,8 +36,7 @@ export function element(tag, attributes = {}, ...children) {
 /** @param {string} tag @param {Record<string, string | number>} attributes */
 export function svg(tag, attributes) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, text] of Object.entries(attributes))
-    made.setAttribute(name, String(text));
+  for (const [name, text] of Object.entries(attributes)) made.setAttribute(name, String(text));
   return made;
 }
 
@@ -57,13 +55,7 @@ export function button(attributes, text, onClick) {
  * @param {(index: number) => void} onIndex
  */
 export function indexField(id, label, { value, size }, onIndex) {
-  const field = element("input", {
-    type: "number",
-    id,
-    min: 0,
-    max: size - 1,
-    value,
-  });
+  const field = element("input", { type: "number", id, min: 0, max: size - 1, value });
   field.oninput = () => {
     if (field.value !== "") onIndex(Number(field.value));
   };
@@ -93,11 +85,7 @@ export function selectOf(id, options, onChoice) {
  * @param {string} label @param {Node} content @param {string} [classes]
  */
 export const scrolling = (label, content, classes = "scroll") =>
-  element(
-    "div",
-    { class: classes, tabindex: "0", role: "group", "aria-label": label },
-    content,
-  );
+  element("div", { class: classes, tabindex: "0", role: "group", "aria-label": label }, content);
 
 /** @param {string[]} words @param {string} [leftAligned] the one of the words whose column holds words */
 export const headOf = (words, leftAligned) =>
@@ -108,11 +96,7 @@ export const headOf = (words, leftAligned) =>
       "tr",
       {},
       ...words.map((word) =>
-        element(
-          "th",
-          { scope: "col", class: word === leftAligned ? "words" : null },
-          word,
-        ),
+        element("th", { scope: "col", class: word === leftAligned ? "words" : null }, word),
       ),
     ),
   );
@@ -125,15 +109,13 @@ export const rowHead = (content) => element("th", { scope: "row" }, content);
 
 // Words in the language of the page, which its document states.
 
-export const isChinese = () =>
-  document.documentElement.lang.toLowerCase().startsWith("zh");
+export const isChinese = () => document.documentElement.lang.toLowerCase().startsWith("zh");
 
 /**
  * A sentence with its {names} filled in.
  * @param {string} template @param {Record<string, string | number>} parts
  */
-export const filledIn = (template, parts) =>
-  template.replace(/\{(\w+)\}/g, (_, name) => String(parts[name]));
+export const filledIn = (template, parts) => template.replace(/\{(\w+)\}/g, (_, name) => String(parts[name]));
 
 // Numbers, counts and indices as people read them.
 
@@ -143,9 +125,7 @@ export function shown(number, digits = 5) {
   if (!Number.isFinite(number)) return String(number);
   const size = Math.abs(number);
   const inPowers = size < 1e-4 || size >= 1e7;
-  const text = inPowers
-    ? number.toExponential(digits - 1)
-    : String(Number(number.toPrecision(digits)));
+  const text = inPowers ? number.toExponential(digits - 1) : String(Number(number.toPrecision(digits)));
   return text.replaceAll("-", "\u2212");
 }
 

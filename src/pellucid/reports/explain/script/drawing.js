@@ -39,10 +39,7 @@ function mixed(stops, share) {
   const low = Math.min(stops.length - 2, Math.floor(place));
   /** @param {0 | 1 | 2} part */
   const between = (part) =>
-    Math.round(
-      stops[low][part] +
-        (stops[low + 1][part] - stops[low][part]) * (place - low),
-    );
+    Math.round(stops[low][part] + (stops[low + 1][part] - stops[low][part]) * (place - low));
   return [between(0), between(1), between(2)];
 }
 
@@ -57,9 +54,7 @@ function inkOn(colour) {
   const [red, green, blue] = colour.map((part) =>
     part <= 10 ? part / 3294.6 : ((part / 255 + 0.055) / 1.055) ** 2.4,
   );
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179
-    ? "#000"
-    : "#fff";
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
 }
 
 /**
@@ -88,12 +83,7 @@ export function scaleOf(numbers) {
   if (!(low <= high)) [low, high] = [0, 0];
   if (low < 0) return centredScale(Math.max(-low, high));
   const span = high - low || 1;
-  return {
-    low,
-    high,
-    colour: (number) => mixed(BRIGHT, (number - low) / span),
-    signed: false,
-  };
+  return { low, high, colour: (number) => mixed(BRIGHT, (number - low) / span), signed: false };
 }
 
 /** A scale for signed numbers. @param {number} size of the largest of them @returns {Scale} */
@@ -106,21 +96,14 @@ export function centredScale(size) {
  * Colours of signed numbers.
  * @param {number} most the size that has the strongest colour @returns {Scale["colour"]}
  */
-export const centred = (most) => (number) =>
-  mixed(SIGNED, 0.5 + number / (2 * most));
+export const centred = (most) => (number) => mixed(SIGNED, 0.5 + number / (2 * most));
 
 /** @param {Scale} scale */
 export function legend(scale) {
   const stops = scale.signed ? SIGNED : BRIGHT;
   const bar = element("span", { class: "ramp", "aria-hidden": "true" });
   bar.style.background = `linear-gradient(to right, ${stops.map(inCss).join(", ")})`;
-  return element(
-    "p",
-    { class: "legend" },
-    shown(scale.low, 3),
-    bar,
-    shown(scale.high, 3),
-  );
+  return element("p", { class: "legend" }, shown(scale.low, 3), bar, shown(scale.high, 3));
 }
 
 // How the numbers of a layer are laid out: tiles of maps, rows of a text, or a block of cells.
@@ -135,22 +118,14 @@ const GAP = 4;
  */
 export function layout(shape, width, side = shape[0] > 1 ? 84 : 260) {
   if (shape.length === 3) return layoutOfMaps(shape, width, side);
-  return shape.length === 2
-    ? layoutOfText(shape)
-    : layoutOfBlock(shape[0], width);
+  return shape.length === 2 ? layoutOfText(shape) : layoutOfBlock(shape[0], width);
 }
 
 /** @param {Shape} shape @param {number} width @param {number} side @returns {Layout} */
 function layoutOfMaps([channels, rows, columns], width, side) {
-  const cell = Math.max(
-    1,
-    Math.min(12, Math.floor(side / Math.max(rows, columns))),
-  );
+  const cell = Math.max(1, Math.min(12, Math.floor(side / Math.max(rows, columns))));
   const [tileWidth, tileHeight] = [columns * cell + GAP, rows * cell + GAP];
-  const across = Math.max(
-    1,
-    Math.min(channels, Math.floor((width + GAP) / tileWidth)),
-  );
+  const across = Math.max(1, Math.min(channels, Math.floor((width + GAP) / tileWidth)));
   return {
     cell: [cell, cell],
     width: across * tileWidth,
@@ -162,12 +137,8 @@ function layoutOfMaps([channels, rows, columns], width, side) {
     unit(x, y) {
       const tile = Math.floor(x / tileWidth);
       const channel = Math.floor(y / tileHeight) * across + tile;
-      const [row, column] = [
-        Math.floor((y % tileHeight) / cell),
-        Math.floor((x % tileWidth) / cell),
-      ];
-      const isInside =
-        tile < across && channel < channels && row < rows && column < columns;
+      const [row, column] = [Math.floor((y % tileHeight) / cell), Math.floor((x % tileWidth) / cell)];
+      const isInside = tile < across && channel < channels && row < rows && column < columns;
       return isInside ? [channel, row, column] : null;
     },
   };
@@ -198,10 +169,7 @@ function layoutOfBlock(count, width) {
     cell: [step - 1, step - 1],
     width: across * step,
     height: Math.ceil(count / across) * step,
-    spot: ([number]) => [
-      (number % across) * step,
-      Math.floor(number / across) * step,
-    ],
+    spot: ([number]) => [(number % across) * step, Math.floor(number / across) * step],
     unit(x, y) {
       const [column, row] = [Math.floor(x / step), Math.floor(y / step)];
       const number = row * across + column;
@@ -219,14 +187,10 @@ const STEPS = 2048;
  * Colours from one end of a scale to the other, each as the four bytes of a pixel.
  * @param {Colour[]} stops
  */
-const ramp = (stops) =>
-  Uint32Array.from({ length: STEPS + 1 }, (_, at) =>
-    pixelOf(mixed(stops, at / STEPS)),
-  );
+const ramp = (stops) => Uint32Array.from({ length: STEPS + 1 }, (_, at) => pixelOf(mixed(stops, at / STEPS)));
 
 /** @param {Colour} colour */
-const pixelOf = ([red, green, blue]) =>
-  ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+const pixelOf = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
 const RAMPS = { signed: ramp(SIGNED), bright: ramp(BRIGHT) };
 const GREY = pixelOf([128, 128, 128]);
@@ -236,8 +200,7 @@ function pixelsOf({ low, high, signed }) {
   const colours = signed ? RAMPS.signed : RAMPS.bright;
   const steps = STEPS / (high - low || 1);
   /** @param {number} number */
-  return (number) =>
-    colours[Math.min(STEPS, Math.max(0, Math.round((number - low) * steps)))];
+  return (number) => colours[Math.min(STEPS, Math.max(0, Math.round((number - low) * steps)))];
 }
 
 /**
@@ -265,8 +228,7 @@ export function paint(canvas, found, plan) {
 
 /** @param {Uint32Array} pixels @param {Layout} plan @param {Pair} spot @param {number} pixel */
 function fillCell(pixels, { width, cell: [wide, high] }, [x, y], pixel) {
-  for (let row = y; row < y + high; row += 1)
-    pixels.fill(pixel, row * width + x, row * width + x + wide);
+  for (let row = y; row < y + high; row += 1) pixels.fill(pixel, row * width + x, row * width + x + wide);
 }
 
 /**
@@ -295,8 +257,7 @@ export function paintPixels(canvas, [height, width], data, scale) {
   const image = context.createImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);
   const pixel = pixelsOf(scale);
-  for (let at = 0; at < data.length && at < height * width; at += 1)
-    pixels[at] = pixel(data[at]);
+  for (let at = 0; at < data.length && at < height * width; at += 1) pixels[at] = pixel(data[at]);
   context.putImageData(image, 0, 0);
 }
 
@@ -306,13 +267,9 @@ export function paintPixels(canvas, [height, width], data, scale) {
 export function thumbnail(canvas, found) {
   if (!found) return;
   const { shape } = found;
-  const data =
-    shape.length === 3
-      ? loudestMap(found.data, shape[1] * shape[2])
-      : found.data;
+  const data = shape.length === 3 ? loudestMap(found.data, shape[1] * shape[2]) : found.data;
   const side = Math.ceil(Math.sqrt(shape[0]));
-  const plain =
-    shape.length === 1 ? [Math.ceil(shape[0] / side), side] : shape.slice(-2);
+  const plain = shape.length === 1 ? [Math.ceil(shape[0] / side), side] : shape.slice(-2);
   paintPixels(canvas, plain, data, scaleOf(data));
 }
 
@@ -322,8 +279,7 @@ function loudestMap(data, size) {
   let loudest = -1;
   for (let channel = 0; channel * size < data.length; channel += 1) {
     let total = 0;
-    for (let at = channel * size; at < (channel + 1) * size; at += 1)
-      total += Math.abs(data[at]);
+    for (let at = channel * size; at < (channel + 1) * size; at += 1) total += Math.abs(data[at]);
     if (total > loudest) [loudest, best] = [total, channel];
   }
   return data.subarray(best * size, (best + 1) * size);
@@ -346,10 +302,7 @@ export function overviewPicture(canvas, found) {
   }
   const [count, rows, columns] = shape;
   const sums = Array.from({ length: count }, (_, map) =>
-    Array.from(found.row(map) ?? []).reduce(
-      (sum, number) => sum + Math.abs(number),
-      0,
-    ),
+    Array.from(found.row(map) ?? []).reduce((sum, number) => sum + Math.abs(number), 0),
   );
   const loudest = sums
     .map((_, map) => map)
@@ -362,10 +315,6 @@ export function overviewPicture(canvas, found) {
     const tile = element("canvas");
     const data = found.row(map) ?? new Float32Array(0);
     paintPixels(tile, [rows, columns], data, scaleOf(data));
-    context.drawImage(
-      tile,
-      (at % 2) * (columns + 1),
-      Math.floor(at / 2) * (rows + 1),
-    );
+    context.drawImage(tile, (at % 2) * (columns + 1), Math.floor(at / 2) * (rows + 1));
   });
 }

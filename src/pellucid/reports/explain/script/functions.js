@@ -19,10 +19,8 @@ export const FUNCTIONS = {
 /** Mean and variance of the numbers of one vector. @param {ArrayLike<number>} vector */
 export function momentsOf(vector) {
   let [mean, variance] = [0, 0];
-  for (let at = 0; at < vector.length; at += 1)
-    mean += vector[at] / vector.length;
-  for (let at = 0; at < vector.length; at += 1)
-    variance += (vector[at] - mean) ** 2 / vector.length;
+  for (let at = 0; at < vector.length; at += 1) mean += vector[at] / vector.length;
+  for (let at = 0; at < vector.length; at += 1) variance += (vector[at] - mean) ** 2 / vector.length;
   return { mean, variance };
 }
 
@@ -61,14 +59,8 @@ export const isCandidate = (name) => name === "gateCandidate";
 export const CELLS = {
   lstm({ ofPlace, ofStates, at, units }, unit, before) {
     /** @param {number} gate */
-    const sum = (gate) =>
-      ofPlace[at + gate * units + unit] + ofStates[gate * units + unit];
-    const gates = [
-      sigmoid(sum(0)),
-      sigmoid(sum(1)),
-      Math.tanh(sum(2)),
-      sigmoid(sum(3)),
-    ];
+    const sum = (gate) => ofPlace[at + gate * units + unit] + ofStates[gate * units + unit];
+    const gates = [sigmoid(sum(0)), sigmoid(sum(1)), Math.tanh(sum(2)), sigmoid(sum(3))];
     const [kept, added] = [gates[1] * before, gates[0] * gates[2]];
     const memory = kept + added;
     return { gates, kept, added, memory, state: gates[3] * Math.tanh(memory) };
@@ -76,18 +68,10 @@ export const CELLS = {
   gru({ ofPlace, ofStates, at, units }, unit, before) {
     const reset = sigmoid(ofPlace[at + unit] + ofStates[unit]);
     const update = sigmoid(ofPlace[at + units + unit] + ofStates[units + unit]);
-    const candidate = Math.tanh(
-      ofPlace[at + 2 * units + unit] + reset * ofStates[2 * units + unit],
-    );
+    const candidate = Math.tanh(ofPlace[at + 2 * units + unit] + reset * ofStates[2 * units + unit]);
     const [kept, added] = [update * before, (1 - update) * candidate];
     const state = added + kept;
-    return {
-      gates: [reset, update, candidate],
-      kept,
-      added,
-      memory: state,
-      state,
-    };
+    return { gates: [reset, update, candidate], kept, added, memory: state, state };
   },
 };
 
@@ -100,8 +84,7 @@ export function resizingShares(before, after, at) {
   const scale = before / after;
   const centre = (at + 0.5) * scale;
   /** @param {number} each */
-  const weight = (each) =>
-    Math.max(0, 1 - Math.abs(each + 0.5 - centre) / Math.max(scale, 1));
+  const weight = (each) => Math.max(0, 1 - Math.abs(each + 0.5 - centre) / Math.max(scale, 1));
   const seen = [...Array(before).keys()].filter((each) => weight(each) > 0);
   const total = seen.reduce((sum, each) => sum + weight(each), 0);
   return seen.map((each) => [each, weight(each) / total]);
@@ -119,30 +102,19 @@ export function bagShares(groups, ids, rarity) {
   const counts = new Map();
   for (const id of ids) counts.set(id, (counts.get(id) || 0) + 1);
   const sorted = [...counts].sort(([one], [other]) => one - other);
-  const weights = sorted.map(
-    ([id, count]) => (1 + Math.log(count)) * rarity(id),
-  );
-  const own = sorted.map(([id]) =>
-    groups.findIndex((first, at) => id >= first && id < groups[at + 1]),
-  );
+  const weights = sorted.map(([id, count]) => (1 + Math.log(count)) * rarity(id));
+  const own = sorted.map(([id]) => groups.findIndex((first, at) => id >= first && id < groups[at + 1]));
   const squares = groups.map(() => 0);
   own.forEach((group, at) => {
     if (group >= 0) squares[group] += weights[at] ** 2;
   });
   const sizes = groups.slice(1).map((end, at) => end - groups[at]);
-  const parts = sizes.map((size, at) =>
-    at ? Math.min(1, Math.sqrt(size / Math.max(1, sizes[0])) / 2) : 1,
-  );
+  const parts = sizes.map((size, at) => (at ? Math.min(1, Math.sqrt(size / Math.max(1, sizes[0])) / 2) : 1));
   const length = Math.hypot(...parts);
   return sorted.map(([id], at) => {
     const group = own[at];
     const isCounted = squares[group] > 0;
-    return [
-      id,
-      isCounted
-        ? ((parts[group] / length) * weights[at]) / Math.sqrt(squares[group])
-        : 0,
-    ];
+    return [id, isCounted ? ((parts[group] / length) * weights[at]) / Math.sqrt(squares[group]) : 0];
   });
 }
 
@@ -152,8 +124,7 @@ export function bagShares(groups, ids, rarity) {
 export function reconstructionOf(variance, given, rebuilt) {
   const count = given.length;
   let errors = 0;
-  for (let at = 0; at < count; at += 1)
-    errors += (rebuilt[at] - given[at]) ** 2;
+  for (let at = 0; at < count; at += 1) errors += (rebuilt[at] - given[at]) ** 2;
   const ofErrors = (errors + count / 12) / (2 * variance);
   const density = (count / 2) * Math.log(2 * Math.PI * variance);
   return { count, errors, ofErrors, density, sum: density + ofErrors };
@@ -164,12 +135,7 @@ export function densityOfDraw(logVariances, noise) {
   const squares = sumOf(noise.map((each) => each ** 2));
   const spreads = sumOf(logVariances);
   const constant = noise.length * Math.log(2 * Math.PI);
-  return {
-    squares,
-    spreads,
-    constant,
-    sum: -(squares + spreads + constant) / 2,
-  };
+  return { squares, spreads, constant, sum: -(squares + spreads + constant) / 2 };
 }
 
 /** Logarithm of the sum of powers of e. @param {ArrayLike<number>} numbers */
@@ -202,10 +168,5 @@ export function mixtureOf(latent, [means, logVariances, logits]) {
     return { k, logShare, squares, spreads, joint, magnitude };
   });
   const sum = logSum(components.map(({ joint }) => joint));
-  return {
-    components,
-    constant,
-    sum,
-    shares: components.map(({ joint }) => Math.exp(joint - sum)),
-  };
+  return { components, constant, sum, shares: components.map(({ joint }) => Math.exp(joint - sum)) };
 }

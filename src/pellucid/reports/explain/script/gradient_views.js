@@ -25,17 +25,8 @@ import { message, messageWith } from "./words/message.js";
 /** How the layer's gradient by hand compares with that by autograd. @param {Layer} layer */
 function normWords({ norm, disagreement }) {
   if (norm === null) return [];
-  const parts = {
-    norm: shown(norm, 4),
-    share: disagreement === null ? "" : shown(disagreement, 2),
-  };
-  return [
-    element(
-      "p",
-      {},
-      message(parts.share ? "gradientLengthChecked" : "gradientLength", parts),
-    ),
-  ];
+  const parts = { norm: shown(norm, 4), share: disagreement === null ? "" : shown(disagreement, 2) };
+  return [element("p", {}, message(parts.share ? "gradientLengthChecked" : "gradientLength", parts))];
 }
 
 /**
@@ -44,19 +35,9 @@ function normWords({ norm, disagreement }) {
  */
 function chainView(layer, unit, found) {
   const above = gradientAt(layer.name, unit);
-  if (above === undefined)
-    return [element("p", { class: "quiet" }, message("noGradientHere"))];
-  const gradient = element(
-    "span",
-    { class: "number", id: "above" },
-    shown(above, 6),
-  );
-  const key =
-    above === 0
-      ? "gradientStays"
-      : above > 0
-        ? "gradientGrows"
-        : "gradientFalls";
+  if (above === undefined) return [element("p", { class: "quiet" }, message("noGradientHere"))];
+  const gradient = element("span", { class: "number", id: "above" }, shown(above, 6));
+  const key = above === 0 ? "gradientStays" : above > 0 ? "gradientGrows" : "gradientFalls";
   const words = messageWith(key, { gradient, size: shown(Math.abs(above), 3) });
   const parts = [element("p", {}, ...words)];
   return found ? [...parts, ...passedOn(above, found)] : parts;
@@ -65,22 +46,12 @@ function chainView(layer, unit, found) {
 /** @param {number} above @param {OpenedUnit} found */
 function passedOn(above, { weighings, choice, curve, steps }) {
   if (weighings.length === 1 && !steps.length) {
-    return [
-      element("p", {}, message("passesOn")),
-      chainTable(above, weighings[0]),
-    ];
+    return [element("p", {}, message("passesOn")), chainTable(above, weighings[0])];
   }
   if (choice) {
-    return [
-      element(
-        "p",
-        {},
-        message("passesToWinner", { place: indexText(choice.source) }),
-      ),
-    ];
+    return [element("p", {}, message("passesToWinner", { place: indexText(choice.source) }))];
   }
-  const slope =
-    curve && steps.find(([words]) => words === message("stepSlope"))?.[1];
+  const slope = curve && steps.find(([words]) => words === message("stepSlope"))?.[1];
   if (typeof slope !== "number") return [];
   const words = message("passesBySlope", {
     above: shown(above),
@@ -94,9 +65,7 @@ function passedOn(above, { weighings, choice, curve, steps }) {
 function chainTable(above, weighing) {
   /** @param {number} other */
   const product = (other) =>
-    cell(
-      `${shown(above, 3)} \u00d7 ${shown(other, 3)} = ${shown(above * other, 3)}`,
-    );
+    cell(`${shown(above, 3)} \u00d7 ${shown(other, 3)} = ${shown(above * other, 3)}`);
   const rows = largest(weighing.products, 12).map((at) =>
     element(
       "tr",
@@ -106,15 +75,8 @@ function chainTable(above, weighing) {
       product(weighing.patch[at]),
     ),
   );
-  const head = headOf([
-    message("columnAt"),
-    message("columnToSeen"),
-    message("columnToWeight"),
-  ]);
-  return scrolling(
-    message("chainLabel"),
-    element("table", {}, head, element("tbody", {}, ...rows)),
-  );
+  const head = headOf([message("columnAt"), message("columnToSeen"), message("columnToWeight")]);
+  return scrolling(message("chainLabel"), element("table", {}, head, element("tbody", {}, ...rows)));
 }
 
 // The gradient of one weight: the terms of the chain rule, and the three ways in one table.
@@ -124,19 +86,12 @@ const SHOWN_TERMS = 12;
 /** @param {Terms} terms */
 function termsTable({ above, seen, at }) {
   const products = above.map((each, place) => each * seen[place]);
-  const order = largest(products, SHOWN_TERMS).filter(
-    (place, rank) => rank === 0 || products[place] !== 0,
-  );
+  const order = largest(products, SHOWN_TERMS).filter((place, rank) => rank === 0 || products[place] !== 0);
   const total = products.reduce((sum, each) => sum + each, 0);
   const kept = order.reduce((sum, place) => sum + products[place], 0);
-  const rows = order.map((place) =>
-    termsRow(at(place), [above[place], seen[place], products[place]]),
-  );
+  const rows = order.map((place) => termsRow(at(place), [above[place], seen[place], products[place]]));
   const rest = products.length - order.length;
-  if (rest > 0)
-    rows.push(
-      totalRow(message("restTerms", { count: counted(rest) }), total - kept),
-    );
+  if (rest > 0) rows.push(totalRow(message("restTerms", { count: counted(rest) }), total - kept));
   rows.push(totalRow(message("sumOfTerms"), total));
   const head = headOf([
     message("columnUsed"),
@@ -144,38 +99,20 @@ function termsTable({ above, seen, at }) {
     message("columnTimesSeen"),
     message("columnTerm"),
   ]);
-  const table = element(
-    "table",
-    { class: "terms" },
-    head,
-    element("tbody", {}, ...rows),
-  );
+  const table = element("table", { class: "terms" }, head, element("tbody", {}, ...rows));
   return scrolling(message("termsLabel"), table);
 }
 
 /** @param {string} label @param {number[]} numbers */
 const termsRow = (label, numbers) =>
-  element(
-    "tr",
-    {},
-    labelled(label),
-    ...numbers.map((number) => cell(shown(number, 4))),
-  );
+  element("tr", {}, labelled(label), ...numbers.map((number) => cell(shown(number, 4))));
 
 /** @param {string} label @param {number} total */
 const totalRow = (label, total) =>
-  element(
-    "tr",
-    { class: "rest" },
-    labelled(label),
-    cell(""),
-    cell(""),
-    cell(shown(total, 4)),
-  );
+  element("tr", { class: "rest" }, labelled(label), cell(""), cell(""), cell(shown(total, 4)));
 
 /** @param {string} label */
-const labelled = (label) =>
-  element("th", { scope: "row", class: "foreign" }, label);
+const labelled = (label) => element("th", { scope: "row", class: "foreign" }, label);
 
 /** Whether the page computes gradients itself, for any input: PyTorch takes no part in them. */
 const isLiving = document.querySelector(".living") !== null;
@@ -184,12 +121,7 @@ const isLiving = document.querySelector(".living") !== null;
 function threeTable({ byHand, byAutograd, byDifference, relativeError }) {
   /** @param {string} label @param {number | null} number @param {number} [digits] */
   const line = (label, number, digits = 7) =>
-    element(
-      "tr",
-      {},
-      rowHead(label),
-      cell(number === null ? message("notInPage") : shown(number, digits)),
-    );
+    element("tr", {}, rowHead(label), cell(number === null ? message("notInPage") : shown(number, digits)));
   return element(
     "table",
     { class: "three", id: "three-ways" },
@@ -197,9 +129,7 @@ function threeTable({ byHand, byAutograd, byDifference, relativeError }) {
       "tbody",
       {},
       line(message("byHand"), byHand),
-      ...(isLiving && byAutograd === null
-        ? []
-        : [line(message("byAutograd"), byAutograd)]),
+      ...(isLiving && byAutograd === null ? [] : [line(message("byAutograd"), byAutograd)]),
       line(message("byDifference"), byDifference),
       line(message("relativeError"), relativeError, 2),
     ),
@@ -215,12 +145,7 @@ export const WEIGHT_TITLE = "weight-title";
 const AXES = {
   dense: ["axisUnit", "axisInput"],
   convolution: ["axisFilter", "axisChannel", "axisRow", "axisColumn"],
-  "transposed-convolution": [
-    "axisChannel",
-    "axisFilter",
-    "axisRow",
-    "axisColumn",
-  ],
+  "transposed-convolution": ["axisChannel", "axisFilter", "axisRow", "axisColumn"],
   neighbours: ["axisFilter", "axisNumber", "axisToken"],
   "fixed-norm": ["axisChannel"],
   "layer-norm": ["axisNumber"],
@@ -255,10 +180,7 @@ function weightView(layer, found, asked) {
     element("p", { class: "quiet" }, message("weightChoice")),
     weightInputs(layer, name, index),
     ...(here.terms
-      ? [
-          element("p", {}, usedWords(here.weight, here.terms.above.length)),
-          termsTable(here.terms),
-        ]
+      ? [element("p", {}, usedWords(here.weight, here.terms.above.length)), termsTable(here.terms)]
       : []),
     threeTable(here),
     ...notesOn(here, name, index),
@@ -273,10 +195,7 @@ function weightShown(layer, found, asked) {
   const names = learntOf(layer);
   if (asked && names.includes(asked[0])) {
     const [name, index] = asked;
-    return [
-      name,
-      index ? clamp(index, need(stored(name)).shape) : loudestWeight(name),
-    ];
+    return [name, index ? clamp(index, need(stored(name)).shape) : loudestWeight(name)];
   }
   const weighing = found && found.weighings[0];
   if (weighing && weighing.weightAt) {
@@ -292,9 +211,7 @@ function weightShown(layer, found, asked) {
  */
 function loudestWeight(name) {
   const gradients = stored(`autograd:${name}`);
-  return loudestIn(
-    gradients || { ...need(stored(name)), data: new Float32Array(1) },
-  );
+  return loudestIn(gradients || { ...need(stored(name)), data: new Float32Array(1) });
 }
 
 /** @param {Layer} layer @param {string} name @param {number[]} index */
@@ -302,24 +219,13 @@ function weightInputs(layer, name, index) {
   const part = layer.weights.indexOf(name);
   const { shape } = tensorOf(layer, part);
   const isBias = part > 0 && !WITHOUT_BIAS.includes(layer.kind);
-  const axes = isBias
-    ? [BIAS_AXIS[layer.kind] ?? /** @type {MessageKey} */ ("axisUnit")]
-    : AXES[layer.kind];
-  const options = learntOf(layer).map((each) => ({
-    value: each,
-    text: each,
-    selected: each === name,
-  }));
-  const select = selectOf("weight-name", options, (value) =>
-    actions.pinWeight(value, null, "weight-name"),
-  );
+  const axes = isBias ? [BIAS_AXIS[layer.kind] ?? /** @type {MessageKey} */ ("axisUnit")] : AXES[layer.kind];
+  const options = learntOf(layer).map((each) => ({ value: each, text: each, selected: each === name }));
+  const select = selectOf("weight-name", options, (value) => actions.pinWeight(value, null, "weight-name"));
   const fields = index.map((value, axis) => {
     const id = `weight-${axis}`;
-    return indexField(
-      id,
-      message(axes[axis]),
-      { value, size: shape[axis] },
-      (at) => actions.pinWeight(name, replacedAt(index, axis, at), id),
+    return indexField(id, message(axes[axis]), { value, size: shape[axis] }, (at) =>
+      actions.pinWeight(name, replacedAt(index, axis, at), id),
     );
   });
   return element(
@@ -335,13 +241,9 @@ function weightInputs(layer, name, index) {
  * @param {number | null} weight @param {number} count of the places at which it is used
  */
 function usedWords(weight, count) {
-  const is =
-    weight === null
-      ? message("weightNotHeld")
-      : message("weightIs", { weight: shown(weight, 7) });
+  const is = weight === null ? message("weightNotHeld") : message("weightIs", { weight: shown(weight, 7) });
   /** @type {MessageKey} */
-  const key =
-    count === 0 ? "usedNowhere" : count === 1 ? "usedOnce" : "usedOften";
+  const key = count === 0 ? "usedNowhere" : count === 1 ? "usedOnce" : "usedOften";
   return `${is} ${message(key, { count: counted(count) })}`;
 }
 
@@ -351,9 +253,7 @@ function notesOn({ step, byHand, byAutograd, byDifference }, name, index) {
   if (step !== null) {
     notes.push(message("differenceStep", { step: shown(step, 2) }));
   }
-  if (
-    [byHand, ...(isLiving ? [] : [byAutograd]), byDifference].includes(null)
-  ) {
+  if ([byHand, ...(isLiving ? [] : [byAutograd]), byDifference].includes(null)) {
     const call = `pellucid.explain(model, input).weight("${name}", ${indexText(index)})`;
     notes.push(message("weightInPython", { call }));
   }
@@ -366,15 +266,11 @@ function notesOn({ step, byHand, byAutograd, byDifference }, name, index) {
 export function backwardView({ layer, unit, weight }, found) {
   // What was checked beforehand is about the input that the page opened with, and is hidden beside any other.
   const holder = ":not([hidden]) > [hidden] > ";
-  const checks = document.querySelector(
-    `${holder}[data-checks="${CSS.escape(layer.name)}"]`,
-  );
+  const checks = document.querySelector(`${holder}[data-checks="${CSS.escape(layer.name)}"]`);
   return [
     ...normWords(layer),
     ...chainView(layer, unit, found),
     ...(hasLearnt(layer) ? weightView(layer, found, weight) : []),
-    ...(checks
-      ? [...checks.children].map((child) => child.cloneNode(true))
-      : []),
+    ...(checks ? [...checks.children].map((child) => child.cloneNode(true)) : []),
   ];
 }

@@ -17,14 +17,7 @@ import { momentsOf } from "./functions.js";
 import { sumOf } from "./shares.js";
 import { computed } from "./layers.js";
 import { usesOf } from "./notation.js";
-import {
-  gramOf,
-  grid,
-  pageData,
-  stored,
-  tokenAtStep,
-  tokenLabel,
-} from "./page_data.js";
+import { gramOf, grid, pageData, stored, tokenAtStep, tokenLabel } from "./page_data.js";
 import { mixtureAt, stepsAt } from "./units.js";
 import { boundLine, gradientAt, layerValue, tensorOf } from "./values.js";
 import { message } from "./words/message.js";
@@ -51,9 +44,7 @@ const termsAt = (layer, uses, label = placeLabel(layer)) => ({
 function placeLabel({ shape: { length, 0: count } }) {
   if (length === 3) return indexText;
   const before = grid ? count - grid.rows * grid.columns : 0;
-  return length === 2
-    ? ([token]) => tokenLabel(token, before)
-    : ([unit]) => message("useOfUnit", { unit });
+  return length === 2 ? ([token]) => tokenLabel(token, before) : ([unit]) => message("useOfUnit", { unit });
 }
 
 /**
@@ -61,24 +52,13 @@ function placeLabel({ shape: { length, 0: count } }) {
  * @param {Layer} layer @param {(place: Unit) => boolean} isOwn
  */
 const placesWhere = ({ shape }, isOwn) =>
-  Array.from({ length: product(shape) }, (_, at) => unravel(at, shape)).filter(
-    isOwn,
-  );
+  Array.from({ length: product(shape) }, (_, at) => unravel(at, shape)).filter(isOwn);
 
 /** @param {Layer} layer @param {LineDeclaration} line @param {number} part which of its tensors @param {number[]} index */
 function termsByLine(layer, line, part, index) {
   const weight = line.factors.some(({ name }) => name === "E") ? "E" : "W";
-  const uses = usesOf(
-    boundLine(layer, line),
-    part ? "b" : weight,
-    index,
-    layer.shape,
-  );
-  return termsAt(
-    layer,
-    uses,
-    weight === "E" && !part ? () => gramOf(index[0]) : undefined,
-  );
+  const uses = usesOf(boundLine(layer, line), part ? "b" : weight, index, layer.shape);
+  return termsAt(layer, uses, weight === "E" && !part ? () => gramOf(index[0]) : undefined);
 }
 
 /**
@@ -88,25 +68,16 @@ function termsByLine(layer, line, part, index) {
  * @param {Layer} layer @param {Pointwise[]} steps @param {number} part @param {number[]} index
  */
 function termsBySteps(layer, steps, part, index) {
-  const step = steps.findIndex(
-    ([, , , operand]) => operand === layer.takes.length + part,
-  );
+  const step = steps.findIndex(([, , , operand]) => operand === layer.takes.length + part);
   const isTable = steps[step][4] === "place";
   const last = tensorOf(layer, part).shape[0] - 1;
   const places = placesWhere(layer, ([first, ...rest]) =>
-    isTable
-      ? Math.min(first, last) === index[0] && rest[0] === index[1]
-      : first === index[0],
+    isTable ? Math.min(first, last) === index[0] && rest[0] === index[1] : first === index[0],
   );
   const uses = places.map((place) => {
     const { after } = stepsAt(layer, steps, place);
-    const behind = after
-      .slice(step + 1)
-      .reduce((factor, each) => factor * each.factor, 1);
-    return {
-      place,
-      met: (steps[step][0] === "*" ? after[step].before : 1) * behind,
-    };
+    const behind = after.slice(step + 1).reduce((factor, each) => factor * each.factor, 1);
+    return { place, met: (steps[step][0] === "*" ? after[step].before : 1) * behind };
   });
   return termsAt(layer, uses);
 }
@@ -118,16 +89,13 @@ const TERMS_BY_HAND = {
     const uses = Array.from({ length: layer.shape[0] }, (_, place) => {
       const vector = need(vectors.row(place));
       const { mean, variance } = momentsOf(vector);
-      const seen =
-        (vector[number] - mean) / Math.sqrt(variance + layer.settings.epsilon);
+      const seen = (vector[number] - mean) / Math.sqrt(variance + layer.settings.epsilon);
       return { place: [place, number], met: part ? 1 : seen };
     });
     return termsAt(layer, uses);
   },
   embedding(layer, _, [id, number]) {
-    const places = [...pageData.ids.keys()].filter(
-      (place) => pageData.ids[place] === id,
-    );
+    const places = [...pageData.ids.keys()].filter((place) => pageData.ids[place] === id);
     return termsAt(
       layer,
       places.map((place) => ({ place: [place, number], met: 1 })),
@@ -154,9 +122,7 @@ function slopeOfMixture(layer, part, k, j) {
     (which) => needWhole(tensorOf(layer, which)).data[k * latent.length + j],
   );
   const away = (latent[j] - mean) / Math.exp(logVariance);
-  return part
-    ? (shares[k] / 2) * (away * (latent[j] - mean) - 1)
-    : shares[k] * away;
+  return part ? (shares[k] / 2) * (away * (latent[j] - mean) - 1) : shares[k] * away;
 }
 
 /**
@@ -166,40 +132,20 @@ function slopeOfMixture(layer, part, k, j) {
  */
 function throughTime(layer, part, [row, number]) {
   const ofState = part % 2 === 1;
-  const above = columnOf(
-    need(stored(`${ofState ? "state-sums" : "sums"}:${layer.name}`)),
-    row,
-  );
-  const met =
-    part < 2
-      ? columnOf(
-          need(layerValue(ofState ? layer.name : layer.takes[0])),
-          number,
-        )
-      : [];
+  const above = columnOf(need(stored(`${ofState ? "state-sums" : "sums"}:${layer.name}`)), row);
+  const met = part < 2 ? columnOf(need(layerValue(ofState ? layer.name : layer.takes[0])), number) : [];
   const seen = above.map((_, t) => {
     if (part >= 2) return 1;
     return ofState ? (t ? met[t - 1] : 0) : met[t];
   });
-  return {
-    above,
-    seen,
-    at: (step) =>
-      message("useAtStep", { step, token: tokenAtStep(layer, step) }),
-  };
+  return { above, seen, at: (step) => message("useAtStep", { step, token: tokenAtStep(layer, step) }) };
 }
 
 /** @param {Layer} layer @param {number} part which of its tensors @param {number[]} index @returns {Terms} */
 function termsOf(layer, part, index) {
   const { declaration } = layer;
-  if (!declaration)
-    return need(TERMS_BY_HAND[/** @type {HandKind} */ (layer.kind)])(
-      layer,
-      part,
-      index,
-    );
-  if ("line" in declaration)
-    return termsByLine(layer, declaration, part, index);
+  if (!declaration) return need(TERMS_BY_HAND[/** @type {HandKind} */ (layer.kind)])(layer, part, index);
+  if ("line" in declaration) return termsByLine(layer, declaration, part, index);
   return termsBySteps(layer, declaration.steps, part, index);
 }
 
@@ -208,13 +154,8 @@ function termsOf(layer, part, index) {
 /** @param {Layer} layer @param {string} name @param {number[]} index @param {number} weight */
 function centralDifference(layer, name, index, weight) {
   const step = Math.cbrt(Number.EPSILON) * Math.max(1, Math.abs(weight));
-  const [more, less] = [step, -step].map((by) =>
-    lossWith(layer, { name, index, by }),
-  );
-  return {
-    difference: (more - less) / (weight + step - (weight - step)),
-    step,
-  };
+  const [more, less] = [step, -step].map((by) => lossWith(layer, { name, index, by }));
+  return { difference: (more - less) / (weight + step - (weight - step)), step };
 }
 
 /**
@@ -228,9 +169,7 @@ function lossWith(layer, moved) {
   for (const each of pageData.layers.slice(pageData.layers.indexOf(layer))) {
     if (!isBeforeAnswer(each)) continue;
     if (each !== layer && !each.takes.some((name) => held.has(name))) continue;
-    const sources = each.takes.map(
-      (name) => held.get(name) || needWhole(layerValue(name)),
-    );
+    const sources = each.takes.map((name) => held.get(name) || needWhole(layerValue(name)));
     const weights = each.weights.map((name) => tensorWith(name, moved));
     held.set(each.name, computed(each, sources, weights, Float64Array));
   }
@@ -241,15 +180,11 @@ function lossWith(layer, moved) {
       return sum + factor * term.data[0];
     }, 0);
   }
-  return openedAnswer.loss(
-    Array.from(need(held.get(pageData.output)).data),
-    pageData.against,
-  );
+  return openedAnswer.loss(Array.from(need(held.get(pageData.output)).data), pageData.against);
 }
 
 /** @param {Layer | HiddenLayer} layer @returns {layer is Layer} */
-const isBeforeAnswer = (layer) =>
-  !layer.hidden && !pageData.answers.includes(layer.name);
+const isBeforeAnswer = (layer) => !layer.hidden && !pageData.answers.includes(layer.name);
 
 /** A tensor of weights, one number of it moved. @param {string} name @param {MovedWeight} moved */
 function tensorWith(name, moved) {
@@ -266,25 +201,12 @@ function tensorWith(name, moved) {
 export function gradientsOf(layer, name, index) {
   const weight = numberOf(name, index);
   const byAutograd = numberOf(`autograd:${name}`, index);
-  const terms = unlessMissing(() =>
-    termsOf(layer, layer.weights.indexOf(name), index),
-  );
-  const byHand =
-    terms && sumOf(terms.above.map((above, at) => above * terms.seen[at]));
-  const moved =
-    terms &&
-    unlessMissing(() => centralDifference(layer, name, index, need(weight)));
+  const terms = unlessMissing(() => termsOf(layer, layer.weights.indexOf(name), index));
+  const byHand = terms && sumOf(terms.above.map((above, at) => above * terms.seen[at]));
+  const moved = terms && unlessMissing(() => centralDifference(layer, name, index, need(weight)));
   const byDifference = moved && moved.difference;
   const relativeError = disagreement([byHand, byAutograd, byDifference]);
-  return {
-    weight,
-    terms,
-    byHand,
-    byAutograd,
-    byDifference,
-    step: moved && moved.step,
-    relativeError,
-  };
+  return { weight, terms, byHand, byAutograd, byDifference, step: moved && moved.step, relativeError };
 }
 
 /** One number of a stored array, or null. @param {string} name @param {number[]} index */

@@ -1,32 +1,8 @@
 // What is shown of a whole layer: its kernels, winning n-grams, and steps over a text.
 import { need, unlessMissing, unravel, wholeOf } from "./arrays.js";
-import {
-  button,
-  cell,
-  contextOf,
-  counted,
-  element,
-  headOf,
-  rowHead,
-  scrolling,
-  shown,
-} from "./dom.js";
-import {
-  layout,
-  legend,
-  onColour,
-  paint,
-  paintPixels,
-  scaleOf,
-} from "./drawing.js";
-import {
-  grid,
-  isOfPatches,
-  layerCalled,
-  shapeOf,
-  stored,
-  tokenAtStep,
-} from "./page_data.js";
+import { button, cell, contextOf, counted, element, headOf, rowHead, scrolling, shown } from "./dom.js";
+import { layout, legend, onColour, paint, paintPixels, scaleOf } from "./drawing.js";
+import { grid, isOfPatches, layerCalled, shapeOf, stored, tokenAtStep } from "./page_data.js";
 import { actions, gramAt } from "./unit_views.js";
 import { openUnit } from "./units.js";
 import { layerValue } from "./values.js";
@@ -46,32 +22,13 @@ function unrolledView(layer) {
     const canvas = element("canvas", { "aria-hidden": "true" });
     paintPixels(canvas, [states.shape[1], 1], states.row(t), ofStates);
     const moved = onColour(
-      element(
-        "span",
-        { class: "moves", "aria-hidden": "true" },
-        shown(move, 2),
-      ),
+      element("span", { class: "moves", "aria-hidden": "true" }, shown(move, 2)),
       ofMoves.colour(move),
     );
-    const name = element(
-      "span",
-      { class: "foreign", "aria-hidden": "true" },
-      token,
-    );
-    const words = message("unrolledStep", {
-      step: t,
-      token,
-      move: shown(move, 3),
-    });
+    const name = element("span", { class: "foreign", "aria-hidden": "true" }, token);
+    const words = message("unrolledStep", { step: t, token, move: shown(move, 3) });
     const label = element("span", { class: "hidden" }, words);
-    const made = element(
-      "button",
-      { "data-step": t, tabindex: "-1" },
-      canvas,
-      moved,
-      name,
-      label,
-    );
+    const made = element("button", { "data-step": t, tabindex: "-1" }, canvas, moved, name, label);
     made.onclick = () => openStep(t);
     made.onkeydown = (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -88,10 +45,7 @@ function unrolledView(layer) {
     {},
     element("h3", {}, message("unrolledTitle")),
     element("p", { class: "quiet" }, message("unrolledWords")),
-    scrolling(
-      message("unrolledLabel"),
-      element("ol", { class: "unrolled" }, ...steps),
-    ),
+    scrolling(message("unrolledLabel"), element("ol", { class: "unrolled" }, ...steps)),
     legend(ofMoves),
   );
 }
@@ -116,13 +70,8 @@ export function markStep(unit) {
     const holder = each.closest(".scroll");
     const item = each.parentElement;
     if (t !== step || !holder || !item) return;
-    const left =
-      item.offsetLeft -
-      /** @type {HTMLElement} */ (item.parentElement).offsetLeft;
-    if (
-      left < holder.scrollLeft ||
-      left + item.offsetWidth > holder.scrollLeft + holder.clientWidth
-    ) {
+    const left = item.offsetLeft - /** @type {HTMLElement} */ (item.parentElement).offsetLeft;
+    if (left < holder.scrollLeft || left + item.offsetWidth > holder.scrollLeft + holder.clientWidth) {
       holder.scrollLeft = left - holder.clientWidth / 3;
     }
   });
@@ -153,33 +102,12 @@ function winnersView(layer) {
   if (!winners) return null;
   winners.sort((one, other) => other.number - one.number);
   const rows = winners.map(({ number, filter, place }) => {
-    const link = button({ class: "number-button" }, String(filter), () =>
-      actions.pinUnit([filter]),
-    );
-    const gram = element(
-      "td",
-      { class: "foreign words" },
-      gramAt(layer.takes[0], [place, filter]),
-    );
-    return element(
-      "tr",
-      {},
-      rowHead(link),
-      cell(shown(number, 4)),
-      cell(String(place)),
-      gram,
-    );
+    const link = button({ class: "number-button" }, String(filter), () => actions.pinUnit([filter]));
+    const gram = element("td", { class: "foreign words" }, gramAt(layer.takes[0], [place, filter]));
+    return element("tr", {}, rowHead(link), cell(shown(number, 4)), cell(String(place)), gram);
   });
   const gram = message("columnGram");
-  const head = headOf(
-    [
-      message("columnFilter"),
-      message("columnLargest"),
-      message("columnAt"),
-      gram,
-    ],
-    gram,
-  );
+  const head = headOf([message("columnFilter"), message("columnLargest"), message("columnAt"), gram], gram);
   const table = element("table", {}, head, element("tbody", {}, ...rows));
   return element(
     "details",
@@ -196,39 +124,24 @@ export function laidOut(layer) {
   const { kind, takes, shape } = layer;
   const [count, second, third] = shape;
   if (grid && isOfPatches(layer)) {
-    return message("layoutOfPatches", {
-      count: second,
-      rows: grid.rows,
-      columns: grid.columns,
-    });
+    return message("layoutOfPatches", { count: second, rows: grid.rows, columns: grid.columns });
   }
   if (kind === "attention-weights") return message("layoutOfHeads", { count });
   if (third !== undefined) {
     const size = { rows: second, columns: third };
-    return count === 1
-      ? message("layoutOfOneMap", size)
-      : message("layoutOfMaps", { count, ...size });
+    return count === 1 ? message("layoutOfOneMap", size) : message("layoutOfMaps", { count, ...size });
   }
   if (second !== undefined && kind === "attention") {
-    return message("layoutOfAttention", {
-      count,
-      numbers: second,
-      each: second / shapeOf(takes[1])[0],
-    });
+    return message("layoutOfAttention", { count, numbers: second, each: second / shapeOf(takes[1])[0] });
   }
-  if (second !== undefined)
-    return message("layoutOfText", { count, numbers: second });
-  return count === 1
-    ? message("layoutOfOne")
-    : message("layoutOfNumbers", { count });
+  if (second !== undefined) return message("layoutOfText", { count, numbers: second });
+  return count === 1 ? message("layoutOfOne") : message("layoutOfNumbers", { count });
 }
 
 /** The n-grams that won, or the layer unrolled. @param {Layer} layer */
 export function moreOf(layer) {
   if (layer.kind === "text-max") return winnersView(layer);
-  return layer.kind === "lstm" || layer.kind === "gru"
-    ? unrolledView(layer)
-    : null;
+  return layer.kind === "lstm" || layer.kind === "gru" ? unrolledView(layer) : null;
 }
 
 // Dropout before a layer, as training has it: an example, since an answer is computed without.
@@ -253,25 +166,13 @@ export function dropoutView(layer) {
   const draw = () => {
     seed += 1;
     const dropped = paintDropped(canvas, found, dropout, seed);
-    const counts = {
-      dropped: counted(dropped),
-      count: counted(found.data.length),
-    };
+    const counts = { dropped: counted(dropped), count: counted(found.data.length) };
     example.textContent = message("dropoutExample", counts);
     canvas.setAttribute("aria-label", message("dropoutLabel", counts));
   };
   draw();
-  const again = button(
-    { class: "plain-button" },
-    message("dropoutAgain"),
-    draw,
-  );
-  return [
-    ...parts,
-    element("div", { class: "dropped scroll" }, canvas),
-    example,
-    element("p", {}, again),
-  ];
+  const again = button({ class: "plain-button" }, message("dropoutAgain"), draw);
+  return [...parts, element("div", { class: "dropped scroll" }, canvas), example, element("p", {}, again)];
 }
 
 /**
@@ -323,40 +224,21 @@ export function kernelsOf(layer, unit) {
   if (layer.kind === "convolution") {
     const [at, own, [count, ...shape]] = weightsOf(layer, unit[0]);
     const label = message("kernelsImage", { at, channels: shape[0] });
-    return own
-      ? tiles(
-          message("kernelsTitle", { at, count }),
-          label,
-          wholeOf(shape, own),
-        )
-      : [];
+    return own ? tiles(message("kernelsTitle", { at, count }), label, wholeOf(shape, own)) : [];
   }
-  if (layer.kind === "transposed-convolution")
-    return transposedKernels(layer, unit[0]);
+  if (layer.kind === "transposed-convolution") return transposedKernels(layer, unit[0]);
   if (layer.kind === "neighbours") {
     const [at, own, [count, numbers, kernel]] = weightsOf(layer, unit[1]);
     const title = message("kernelsOfTokens", { at, count });
     const label = message("kernelsOfTokensImage", { at, kernel });
-    return own
-      ? tiles(title, label, rowForEachToken(own, numbers, kernel))
-      : [];
+    return own ? tiles(title, label, rowForEachToken(own, numbers, kernel)) : [];
   }
   const seen = layer.kind === "dense" && mapsSeenBy(layer);
   if (!seen) return [];
   const [at, own, [count]] = weightsOf(layer, unit[0]);
   const [maps] = seen;
-  const title = message(maps === 1 ? "weightsAsMap" : "weightsAsMaps", {
-    at,
-    count,
-    maps,
-  });
-  return own
-    ? tiles(
-        title,
-        message("weightsAsMapsImage", { at, maps }),
-        wholeOf(seen, own),
-      )
-    : [];
+  const title = message(maps === 1 ? "weightsAsMap" : "weightsAsMaps", { at, count, maps });
+  return own ? tiles(title, message("weightsAsMapsImage", { at, maps }), wholeOf(seen, own)) : [];
 }
 
 /**
@@ -389,8 +271,7 @@ function weightsOf(layer, at) {
 function rowForEachToken(own, numbers, kernel) {
   const rows = new Float32Array(kernel * numbers);
   for (let k = 0; k < kernel; k += 1) {
-    for (let i = 0; i < numbers; i += 1)
-      rows[k * numbers + i] = own[i * kernel + k];
+    for (let i = 0; i < numbers; i += 1) rows[k * numbers + i] = own[i * kernel + k];
   }
   return wholeOf([kernel, numbers], rows);
 }
@@ -407,9 +288,5 @@ function mapsSeenBy(layer) {
 function tiles(title, label, found) {
   const canvas = element("canvas", { role: "img", "aria-label": label });
   const scale = paint(canvas, found, layout(found.shape, 320));
-  return [
-    element("h3", {}, title),
-    scrolling(message("kernelsLabel"), canvas),
-    legend(scale),
-  ];
+  return [element("h3", {}, title), scrolling(message("kernelsLabel"), canvas), legend(scale)];
 }

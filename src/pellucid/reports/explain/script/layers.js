@@ -27,12 +27,8 @@ import { addProducts, withBiasRows } from "./products.js";
 export function factorAndShift({ settings }, steps, taken, channel) {
   let [factor, shift] = [1, 0];
   for (const [operation, , , operand, at] of steps) {
-    const own =
-      at === "setting"
-        ? settings[operand]
-        : taken[Number(operand)].data[channel];
-    const number =
-      operation === "/\u221a" ? Math.sqrt(own + settings.epsilon) : own;
+    const own = at === "setting" ? settings[operand] : taken[Number(operand)].data[channel];
+    const number = operation === "/\u221a" ? Math.sqrt(own + settings.epsilon) : own;
     if ("+-".includes(operation)) shift += operation === "+" ? number : -number;
     else {
       factor = operation === "*" ? factor * number : factor / number;
@@ -49,8 +45,7 @@ function scaled(layer, steps, taken, Kind) {
   const size = product(shape.slice(1));
   for (let channel = 0; channel < shape[0]; channel += 1) {
     const [factor, shift] = factorAndShift(layer, steps, taken, channel);
-    for (let at = channel * size; at < (channel + 1) * size; at += 1)
-      made[at] = factor * data[at] + shift;
+    for (let at = channel * size; at < (channel + 1) * size; at += 1) made[at] = factor * data[at] + shift;
   }
   return made;
 }
@@ -60,13 +55,10 @@ function added([x, other], Kind) {
   const made = new Kind(x.data);
   const size = product(x.shape.slice(1));
   const isTable = other.shape[0] < x.shape[0] || other.kept;
-  if (!isTable)
-    for (let at = 0; at < made.length; at += 1)
-      made[at] = x.data[at] + other.data[at];
+  if (!isTable) for (let at = 0; at < made.length; at += 1) made[at] = x.data[at] + other.data[at];
   for (let first = 0; isTable && first < x.shape[0]; first += 1) {
     const row = need(other.row(Math.min(first, other.shape[0] - 1)));
-    for (let at = 0; at < size; at += 1)
-      made[first * size + at] = x.data[first * size + at] + row[at];
+    for (let at = 0; at < size; at += 1) made[first * size + at] = x.data[first * size + at] + row[at];
   }
   return made;
 }
@@ -91,25 +83,17 @@ const curve = { pieces: null };
 /** Cubic pieces that meet GELU and its slope at both ends. */
 function piecesOfGelu() {
   const count = 2 * REACH * PIECES;
-  const places = Float64Array.from(
-    { length: count + 1 },
-    (_, at) => at / PIECES - REACH,
-  );
+  const places = Float64Array.from({ length: count + 1 }, (_, at) => at / PIECES - REACH);
   const values = places.map((x) => FUNCTIONS.gelu(x, {}));
   const slopes = places.map((x, at) => {
     const share = x ? values[at] / x : 0.5;
-    return (
-      (share + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI)) / PIECES
-    );
+    return (share + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI)) / PIECES;
   });
   const pieces = new Float64Array(4 * count);
   for (let at = 0; at < count; at += 1) {
     const rise = values[at + 1] - values[at];
     const [first, last] = [slopes[at], slopes[at + 1]];
-    pieces.set(
-      [values[at], first, 3 * rise - 2 * first - last, first + last - 2 * rise],
-      4 * at,
-    );
+    pieces.set([values[at], first, 3 * rise - 2 * first - last, first + last - 2 * rise], 4 * at);
   }
   return pieces;
 }
@@ -127,12 +111,8 @@ export function geluOf(data, isSlope = false) {
       const part = place - piece;
       const c = 4 * piece;
       made[at] = isSlope
-        ? PIECES *
-          (pieces[c + 1] +
-            part * (2 * pieces[c + 2] + part * 3 * pieces[c + 3]))
-        : pieces[c] +
-          part *
-            (pieces[c + 1] + part * (pieces[c + 2] + part * pieces[c + 3]));
+        ? PIECES * (pieces[c + 1] + part * (2 * pieces[c + 2] + part * 3 * pieces[c + 3]))
+        : pieces[c] + part * (pieces[c + 1] + part * (pieces[c + 2] + part * pieces[c + 3]));
     } else if (isSlope) made[at] = x < 0 ? 0 : x / x;
     else made[at] = x < 0 ? 0 : x; // what is no number stays none
   }
@@ -141,22 +121,16 @@ export function geluOf(data, isSlope = false) {
 
 /** @param {Layer} layer @param {Floats} data @param {FloatsKind} Kind */
 function functionOf({ kind, settings }, data, Kind) {
-  if (kind === "relu" || kind === "relu6")
-    return rectified(data, kind === "relu" ? Infinity : 6, Kind);
+  if (kind === "relu" || kind === "relu6") return rectified(data, kind === "relu" ? Infinity : 6, Kind);
   if (kind === "gelu" && Kind === Float32Array) return geluOf(data);
   const made = new Kind(data.length);
   const own = FUNCTIONS[kind];
-  for (let at = 0; at < data.length; at += 1)
-    made[at] = own(data[at], settings);
+  for (let at = 0; at < data.length; at += 1) made[at] = own(data[at], settings);
   return made;
 }
 
 /** The largest of each window, in single precision or double. @param {Layer} layer @param {Whole} maps @param {FloatsKind} Kind */
-function largestOfWindows(
-  { shape, settings },
-  { data, shape: [, rows, columns] },
-  Kind,
-) {
+function largestOfWindows({ shape, settings }, { data, shape: [, rows, columns] }, Kind) {
   const [channels, height, width] = shape;
   const [high, wide] = settings.window;
   const made = new Kind(channels * height * width).fill(-Infinity);
@@ -165,8 +139,7 @@ function largestOfWindows(
     for (let row = top; row < top + high; row += 1) {
       for (let at = 0; at < width * wide; at += 1) {
         const place = line * width + Math.floor(at / wide);
-        if (data[row * columns + at] > made[place])
-          made[place] = data[row * columns + at];
+        if (data[row * columns + at] > made[place]) made[place] = data[row * columns + at];
       }
     }
   }
@@ -200,14 +173,7 @@ function convolvedText({ shape: [length, size], data }, [weight, bias], Kind) {
     const last = Math.min(length, length - shift);
     if (last <= first) return;
     const x = data.subarray((first + shift) * size, (last + shift) * size);
-    addProducts({
-      x,
-      weights,
-      size,
-      made,
-      width: filters,
-      start: first * filters,
-    });
+    addProducts({ x, weights, size, made, width: filters, start: first * filters });
   });
   return made;
 }
@@ -241,22 +207,11 @@ export function recurrent(
   let before = new Kind(units);
   for (let t = 0; t < shape[0]; t += 1) {
     const ofStates = new Float64Array(stateBias.data);
-    addProducts({
-      x: before,
-      weights: ofState.data,
-      size: units,
-      made: ofStates,
-      width: sums,
-      start: 0,
-    });
+    addProducts({ x: before, weights: ofState.data, size: units, made: ofStates, width: sums, start: 0 });
     const state = states.subarray(t * units, (t + 1) * units);
     const sumsHere = { ofPlace, ofStates, at: t * sums, units };
     for (let unit = 0; unit < units; unit += 1) {
-      const step = CELLS[kind](
-        sumsHere,
-        unit,
-        kind === "lstm" ? memory[unit] : before[unit],
-      );
+      const step = CELLS[kind](sumsHere, unit, kind === "lstm" ? memory[unit] : before[unit]);
       watch(t, unit, step, ofStates);
       memory[unit] = step.memory;
       state[unit] = step.state;
@@ -271,16 +226,9 @@ export function recurrent(
  * @param {Whole} projected queries, keys and values side by side
  * @param {number} part 0: queries, 1: keys, 2: values @param {number} head @param {number} heads
  */
-export function headParts(
-  { shape: [length, thrice], data },
-  part,
-  head,
-  heads,
-) {
+export function headParts({ shape: [length, thrice], data }, part, head, heads) {
   const width = thrice / 3 / heads;
-  const found = new /** @type {FloatsKind} */ (data.constructor)(
-    length * width,
-  );
+  const found = new /** @type {FloatsKind} */ (data.constructor)(length * width);
   for (let t = 0; t < length; t += 1) {
     const start = t * thrice + (part * heads + head) * width;
     found.set(data.subarray(start, start + width), t * width);
@@ -296,10 +244,7 @@ function attentionWeights(heads, projected, Kind) {
   for (let head = 0; head < heads; head += 1) {
     const x = headParts(projected, 0, head, heads);
     const weights = headParts(projected, 1, head, heads);
-    const map = made.subarray(
-      head * length * length,
-      (head + 1) * length * length,
-    );
+    const map = made.subarray(head * length * length, (head + 1) * length * length);
     addProducts({ x, weights, size, made: map, width: length, start: 0 });
     for (let t = 0; t < length; t += 1) {
       toShares(map.subarray(t * length, (t + 1) * length), 1 / Math.sqrt(size));
@@ -331,17 +276,9 @@ function attended([projected, shares], Kind) {
     const values = headParts(projected, 2, head, heads);
     const weights = new Kind(values.length);
     for (let t = 0; t < length; t += 1) {
-      for (let c = 0; c < width; c += 1)
-        weights[c * length + t] = values[t * width + c];
+      for (let c = 0; c < width; c += 1) weights[c * length + t] = values[t * width + c];
     }
-    addProducts({
-      x: shares.row(head),
-      weights,
-      size: length,
-      made,
-      width: size,
-      start: head * width,
-    });
+    addProducts({ x: shares.row(head), weights, size: length, made, width: size, start: head * width });
   }
   return made;
 }
@@ -354,8 +291,7 @@ function layerNormed({ settings }, { data, shape }, [scale, shift], Kind) {
     const { mean, variance } = momentsOf(data.subarray(start, start + size));
     const deviation = Math.sqrt(variance + settings.epsilon);
     for (let c = 0; c < size; c += 1) {
-      made[start + c] =
-        (scale.data[c] * (data[start + c] - mean)) / deviation + shift.data[c];
+      made[start + c] = (scale.data[c] * (data[start + c] - mean)) / deviation + shift.data[c];
     }
   }
   return made;
@@ -364,22 +300,16 @@ function layerNormed({ settings }, { data, shape }, [scale, shift], Kind) {
 /** The vector of every id. @param {Whole} ids @param {Numbers} table @param {FloatsKind} Kind */
 function embedded({ data: ids }, table, Kind) {
   const made = new Kind(ids.length * table.shape[1]);
-  for (let t = 0; t < ids.length; t += 1)
-    made.set(need(table.row(ids[t])), t * table.shape[1]);
+  for (let t = 0; t < ids.length; t += 1) made.set(need(table.row(ids[t])), t * table.shape[1]);
   return made;
 }
 
 /** @param {Layer} layer @param {Whole} ids @param {Numbers[]} weights */
 function embeddingBag({ settings }, { data: ids }, [table, bias, rarity]) {
   const sums = new Float64Array(bias.data);
-  for (const [id, share] of bagShares(
-    settings.groups,
-    ids,
-    (each) => need(rarity.row(each))[0],
-  )) {
+  for (const [id, share] of bagShares(settings.groups, ids, (each) => need(rarity.row(each))[0])) {
     const row = share ? need(table.row(id)) : [];
-    for (let unit = 0; unit < row.length; unit += 1)
-      sums[unit] += share * row[unit];
+    for (let unit = 0; unit < row.length; unit += 1) sums[unit] += share * row[unit];
   }
   return sums;
 }
@@ -412,8 +342,7 @@ function resized({ shape }, image) {
     const map = image.row(Math.min(o, channels - 1));
     let sum = 0;
     for (const [row, share] of down[Math.floor(rest / width)]) {
-      for (const [column, other] of across[rest % width])
-        sum += share * other * map[row * columns + column];
+      for (const [column, other] of across[rest % width]) sum += share * other * map[row * columns + column];
     }
     return sum;
   }).data;
@@ -433,11 +362,9 @@ const BY_KIND = {
   "attention-weights": ({ settings }, [projected], _, Kind) =>
     attentionWeights(settings.heads, projected, Kind),
   attention: (_, sources, __, Kind) => attended(sources, Kind),
-  "layer-norm": (layer, [x], weights, Kind) =>
-    layerNormed(layer, x, weights, Kind),
+  "layer-norm": (layer, [x], weights, Kind) => layerNormed(layer, x, weights, Kind),
   embedding: (_, [ids], [table], Kind) => embedded(ids, table, Kind),
-  "weighed-sum": (layer, [ids], weights, Kind) =>
-    new Kind(embeddingBag(layer, ids, weights)),
+  "weighed-sum": (layer, [ids], weights, Kind) => new Kind(embeddingBag(layer, ids, weights)),
   "side-by-side": sideBySide,
   resize: (layer, [image]) => resized(layer, image),
   softmax: (_, [{ data }]) => softmaxOf(data),
@@ -446,14 +373,9 @@ const BY_KIND = {
     return Float64Array.from(data, (x) => x / length);
   },
   reparametrised: (_, [mean, logVariance, noise]) =>
-    Float64Array.from(
-      mean.data,
-      (m, j) => m + Math.exp(logVariance.data[j] / 2) * noise.data[j],
-    ),
+    Float64Array.from(mean.data, (m, j) => m + Math.exp(logVariance.data[j] / 2) * noise.data[j]),
   reconstruction: ({ settings }, [given, rebuilt]) =>
-    Float64Array.of(
-      reconstructionOf(settings.variance, given.data, rebuilt.data).sum,
-    ),
+    Float64Array.of(reconstructionOf(settings.variance, given.data, rebuilt.data).sum),
   "density-of-draw": (_, [logVariances, noise]) =>
     Float64Array.of(densityOfDraw(logVariances.data, noise.data).sum),
   "mixture-density": (_, [latent], tensors) => {
@@ -471,9 +393,7 @@ const BY_ROWS = ["embedding", "weighed-sum", "places"];
  * @returns {Whole}
  */
 export function computed(layer, sources, tensors, Kind) {
-  const weights = BY_ROWS.includes(layer.kind)
-    ? tensors
-    : tensors.map(needWhole);
+  const weights = BY_ROWS.includes(layer.kind) ? tensors : tensors.map(needWhole);
   const own = BY_KIND[layer.kind];
   return wholeOf(
     layer.shape,
@@ -492,18 +412,13 @@ function declared(layer, declaration, sources, weights, Kind) {
   if ("steps" in declaration) {
     const [[operation, , , operand, at]] = declaration.steps;
     if (operation === "function") return functionOf(layer, taken[0].data, Kind);
-    if (at === "unit" || at === "place")
-      return added([taken[0], taken[Number(operand)]], Kind);
+    if (at === "unit" || at === "place") return added([taken[0], taken[Number(operand)]], Kind);
     return scaled(layer, declaration.steps, taken, Kind);
   }
   const line = bound(declaration, layer.shape, arraysOfLine(sources, weights));
   const made = contracted(line, layer.shape);
   // Numbers that are passed on keep their precision.
-  return new (
-    isCopy(line)
-      ? /** @type {FloatsKind} */ (sources[0].data.constructor)
-      : Kind
-  )(made);
+  return new (isCopy(line) ? /** @type {FloatsKind} */ (sources[0].data.constructor) : Kind)(made);
 }
 
 /**
@@ -511,10 +426,4 @@ function declared(layer, declaration, sources, weights, Kind) {
  * @param {(Numbers | null)[]} sources @param {(Numbers | null)[]} weights
  * @returns {Record<string, Numbers | null>}
  */
-export const arraysOfLine = ([x = null, a = null], [W = null, b = null]) => ({
-  x,
-  a,
-  W,
-  E: W,
-  b,
-});
+export const arraysOfLine = ([x = null, a = null], [W = null, b = null]) => ({ x, a, W, E: W, b });

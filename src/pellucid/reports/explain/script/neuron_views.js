@@ -11,12 +11,7 @@ const MOST_DRAWN = 8;
 /** Pixels of the row of a neighbour. */
 const ROW = 26;
 /** Shares of the width where lines begin and end, from the left. */
-const [LEFT_END, BODY_LEFT, BODY_RIGHT, RIGHT_END] = [
-  "37%",
-  "47%",
-  "53%",
-  "68%",
-];
+const [LEFT_END, BODY_LEFT, BODY_RIGHT, RIGHT_END] = ["37%", "47%", "53%", "68%"];
 
 /**
  * A neighbour: the layer and unit that it is, its number or the product with it, and a word of what it does.
@@ -68,8 +63,7 @@ function goingOut({ name, shape }, unit, value) {
 export function neuronView(layer, unit, weighing, open) {
   const before = comingIn(weighing);
   if (!before.length) return [];
-  const after =
-    unlessMissing(() => goingOut(layer, unit, weighing.value)) ?? [];
+  const after = unlessMissing(() => goingOut(layer, unit, weighing.value)) ?? [];
   const height = ROW * Math.max(before.length, after.length, 2);
   const middle = height / 2;
   const lines = svg("svg", { "aria-hidden": "true" });
@@ -84,18 +78,11 @@ export function neuronView(layer, unit, weighing, open) {
     const most = Math.max(...side.map(({ number }) => Math.abs(number))) || 1;
     side.forEach((each, at) => {
       const y = middle + ROW * (at - (side.length - 1) / 2);
-      const ends = isBefore
-        ? { x1: LEFT_END, x2: BODY_LEFT }
-        : { x1: BODY_RIGHT, x2: RIGHT_END };
+      const ends = isBefore ? { x1: LEFT_END, x2: BODY_LEFT } : { x1: BODY_RIGHT, x2: RIGHT_END };
       const heights = isBefore ? { y1: y, y2: middle } : { y1: middle, y2: y };
       const stroke = `rgb(${centred(most)(each.number).join(" ")})`;
       const wide = 1 + (6 * Math.abs(each.number)) / most;
-      const line = svg("line", {
-        ...ends,
-        ...heights,
-        stroke,
-        "stroke-width": wide,
-      });
+      const line = svg("line", { ...ends, ...heights, stroke, "stroke-width": wide });
       lines.append(line);
       const words = `${layerName(each.layer)} ${indexText(each.unit)}: ${each.words}`;
       const link = button(
@@ -104,8 +91,7 @@ export function neuronView(layer, unit, weighing, open) {
         () => open(each.layer, each.unit),
       );
       link.style.top = `${y - ROW / 2}px`;
-      const lit = (/** @type {boolean} */ is) => () =>
-        line.classList.toggle("lit", is);
+      const lit = (/** @type {boolean} */ is) => () => line.classList.toggle("lit", is);
       Object.assign(link, {
         onmouseenter: lit(true),
         onmouseleave: lit(false),

@@ -19,18 +19,12 @@ const COMPUTED = ["A", "B"];
 
 /** @param {Index[]} indices */
 const lettersOf = (indices) => [
-  ...new Set(
-    indices.flatMap((index) => index.flatMap(([, letter]) => letter || [])),
-  ),
+  ...new Set(indices.flatMap((index) => index.flatMap(([, letter]) => letter || []))),
 ];
 
 /** @param {Index} index @param {Letters} letters */
 const valueOf = (index, letters) =>
-  index.reduce(
-    (sum, [number, letter]) =>
-      sum + (letter ? number * letters[letter] : number),
-    0,
-  );
+  index.reduce((sum, [number, letter]) => sum + (letter ? number * letters[letter] : number), 0);
 
 /**
  * @param {LineDeclaration} line @param {Shape} shape of the result
@@ -41,26 +35,17 @@ export function bound(line, shape, arrays) {
   for (const { name, indices } of [line.output, ...line.factors]) {
     const lengths = name === line.output.name ? shape : arrays[name]?.shape;
     indices.forEach(([[number, letter], ...others], axis) => {
-      if (lengths && letter && number === 1 && !others.length)
-        sizes[letter] = lengths[axis];
+      if (lengths && letter && number === 1 && !others.length) sizes[letter] = lengths[axis];
     });
   }
   const known = lettersOf(line.output.indices);
   const every = lettersOf(line.factors.flatMap(({ indices }) => indices));
-  return {
-    line,
-    arrays,
-    sizes,
-    summed: every.filter((letter) => !known.includes(letter)),
-  };
+  return { line, arrays, sizes, summed: every.filter((letter) => !known.includes(letter)) };
 }
 
 /** Whether each number of the result is one that is seen. @param {Bound} layer */
 export const isCopy = ({ line, summed }) =>
-  line.factors.length === 1 &&
-  line.operation === "sum" &&
-  !line.bias &&
-  !summed.length;
+  line.factors.length === 1 && line.operation === "sum" && !line.bias && !summed.length;
 
 /** Least and largest sum of letters times numbers. @param {Index} terms @param {Letters} sizes @returns {Pair} */
 function boundsOf(terms, sizes) {
@@ -99,15 +84,8 @@ function solutions(index, value, sizes) {
   terms.forEach(([number, letter], place) => {
     const [low, high] = boundsOf(terms.slice(place + 1), sizes);
     found = found.flatMap(({ known, rest }) => {
-      const range = between(
-        (rest - high) / number,
-        (rest - low) / number,
-        sizes[letter],
-      );
-      return everyIn(range).map((at) => ({
-        known: { ...known, [letter]: at },
-        rest: rest - number * at,
-      }));
+      const range = between((rest - high) / number, (rest - low) / number, sizes[letter]);
+      return everyIn(range).map((at) => ({ known: { ...known, [letter]: at }, rest: rest - number * at }));
     });
   });
   return found.filter(({ rest }) => rest === 0).map(({ known }) => known);
@@ -123,9 +101,7 @@ function gathered({ arrays }, { name, indices }, letters) {
     if (axis) rest = rest * shape[axis] + at;
     else first = at;
   }
-  return kept
-    ? need(row(first))[rest]
-    : data[first * product(shape.slice(1)) + rest];
+  return kept ? need(row(first))[rest] : data[first * product(shape.slice(1)) + rest];
 }
 
 /**
@@ -145,38 +121,23 @@ export function placesOf(layer, unit) {
     else groups.push({ letters: lettersOf([index]), choices });
   });
   for (const letter of summed) {
-    const every = everyIn([0, sizes[letter] - 1]).map((at) => ({
-      [letter]: at,
-    }));
-    const share = line.factors.find(({ name, indices }) =>
-      isComputedOf(name, indices, letter),
-    );
-    const choices = share
-      ? every.filter((at) => gathered(layer, share, { ...fixed, ...at }))
-      : every;
+    const every = everyIn([0, sizes[letter] - 1]).map((at) => ({ [letter]: at }));
+    const share = line.factors.find(({ name, indices }) => isComputedOf(name, indices, letter));
+    const choices = share ? every.filter((at) => gathered(layer, share, { ...fixed, ...at })) : every;
     groups.push({ letters: [letter], choices });
   }
   const { indices } = line.factors[line.factors.length - 1];
   const axes = indices.flatMap((index) => {
-    const own = groups.filter(({ letters }) =>
-      index.some(([, letter]) => letters.includes(letter)),
-    );
-    return own.length || indices.length < 3
-      ? own.map(({ choices }) => choices)
-      : [[{}]];
+    const own = groups.filter(({ letters }) => index.some(([, letter]) => letters.includes(letter)));
+    return own.length || indices.length < 3 ? own.map(({ choices }) => choices) : [[{}]];
   });
   if (!axes.length) axes.push([{}]); // a sum of one product
   const shape = axes.map(({ length }) => length);
   /** @param {number} at @returns {Letters} */
   const lettersAt = (at) =>
-    Object.assign(
-      {},
-      fixed,
-      ...unravel(at, shape).map((which, axis) => axes[axis][which]),
-    );
+    Object.assign({}, fixed, ...unravel(at, shape).map((which, axis) => axes[axis][which]));
   /** @param {Access} access @param {number} at */
-  const indexAt = ({ indices: own }, at) =>
-    own.map((index) => valueOf(index, lettersAt(at)));
+  const indexAt = ({ indices: own }, at) => own.map((index) => valueOf(index, lettersAt(at)));
   return { shape, lettersAt, indexAt };
 }
 
@@ -198,9 +159,7 @@ export function summandsOf(layer, unit) {
   const places = placesOf(layer, unit);
   const [seen, ...others] = [...line.factors].reverse();
   const patch = new Float64Array(product(places.shape));
-  const weights = new Float64Array(patch.length).fill(
-    1 / dividing(line, patch.length),
-  );
+  const weights = new Float64Array(patch.length).fill(1 / dividing(line, patch.length));
   for (let at = 0; at < patch.length; at += 1) {
     const letters = places.lettersAt(at);
     patch[at] = gathered(layer, seen, letters);
@@ -218,9 +177,7 @@ export function summandsOf(layer, unit) {
 export function usesOf(layer, name, index, shape) {
   const { line, sizes, summed } = layer;
   if (line.bias?.name === name) {
-    const every = Array.from({ length: product(shape) }, (_, at) =>
-      unravel(at, shape),
-    );
+    const every = Array.from({ length: product(shape) }, (_, at) => unravel(at, shape));
     const isOwn = (/** @type {Unit} */ place) =>
       biasAxes(line).every((axis, which) => place[axis] === index[which]);
     return every.filter(isOwn).map((place) => ({ place, met: 1 }));
@@ -230,9 +187,7 @@ export function usesOf(layer, name, index, shape) {
     {},
     ...own.indices.map((each, axis) => solutions(each, index[axis], sizes)[0]),
   );
-  const free = [...lettersOf(line.output.indices), ...summed].filter(
-    (letter) => !(letter in letters),
-  );
+  const free = [...lettersOf(line.output.indices), ...summed].filter((letter) => !(letter in letters));
   const others = line.factors.filter((factor) => factor !== own);
   const lengths = free.map((letter) => sizes[letter]);
   return Array.from({ length: product(lengths) }, (_, at) => {
@@ -241,29 +196,18 @@ export function usesOf(layer, name, index, shape) {
     });
     const place = line.output.indices.map((each) => valueOf(each, letters));
     if (place.some((each, axis) => each < 0 || each >= shape[axis])) return [];
-    return [
-      {
-        place,
-        met: others.reduce(
-          (met, other) => met * gathered(layer, other, letters),
-          1,
-        ),
-      },
-    ];
+    return [{ place, met: others.reduce((met, other) => met * gathered(layer, other, letters), 1) }];
   }).flat();
 }
 
 /** The axes of the result along which a line's bias goes. @param {LineDeclaration} line */
 function biasAxes({ output, bias }) {
   const every = output.indices.map((index) => JSON.stringify(index));
-  return need(bias).indices.map((index) =>
-    every.indexOf(JSON.stringify(index)),
-  );
+  return need(bias).indices.map((index) => every.indexOf(JSON.stringify(index)));
 }
 
 /** Of a value the axes that are places: rows and columns of maps, tokens of a text. @template T @param {T[]} axes */
-export const axesOfPlaces = (axes) =>
-  axes.length === 3 ? axes.slice(1) : axes.slice(0, 1);
+export const axesOfPlaces = (axes) => (axes.length === 3 ? axes.slice(1) : axes.slice(0, 1));
 
 /**
  * First and last place of the array `name`, along each of its axes of places, that a box of places of the result
@@ -274,9 +218,7 @@ export const axesOfPlaces = (axes) =>
 export function seenThrough(layer, name, box) {
   const { line, sizes } = layer;
   /** @type {Record<string, Pair>} */
-  const ranges = Object.fromEntries(
-    Object.entries(sizes).map(([letter, size]) => [letter, [0, size - 1]]),
-  );
+  const ranges = Object.fromEntries(Object.entries(sizes).map(([letter, size]) => [letter, [0, size - 1]]));
   axesOfPlaces(line.output.indices).forEach((index, axis) => {
     const [low, high] = box[axis];
     const exact = low === high ? solutions(index, low, sizes) : [];
@@ -286,25 +228,16 @@ export function seenThrough(layer, name, box) {
         index.filter(([, other]) => other !== letter),
         sizes,
       );
-      if (letter && exact.length)
-        ranges[letter] = [Math.min(...found), Math.max(...found)];
+      if (letter && exact.length) ranges[letter] = [Math.min(...found), Math.max(...found)];
       else if (letter) {
-        ranges[letter] = between(
-          (low - most) / number,
-          (high - least) / number,
-          sizes[letter],
-        );
+        ranges[letter] = between((low - most) / number, (high - least) / number, sizes[letter]);
       }
     }
   });
-  for (const factor of line.factors.filter((each) =>
-    COMPUTED.includes(each.name),
-  )) {
+  for (const factor of line.factors.filter((each) => COMPUTED.includes(each.name))) {
     const [known, letter] = lettersOf(factor.indices);
     const uses = everyIn([0, sizes[letter] - 1]).filter((at) =>
-      everyIn(ranges[known]).some((place) =>
-        gathered(layer, factor, { [known]: place, [letter]: at }),
-      ),
+      everyIn(ranges[known]).some((place) => gathered(layer, factor, { [known]: place, [letter]: at })),
     );
     ranges[letter] = [uses[0], uses[uses.length - 1]];
   }
@@ -313,9 +246,7 @@ export function seenThrough(layer, name, box) {
     /** @param {0 | 1} end */
     const reach = (end) =>
       index.reduce((sum, [number, letter]) => {
-        const far = letter
-          ? number * ranges[letter][number < 0 ? 1 - end : end]
-          : number;
+        const far = letter ? number * ranges[letter][number < 0 ? 1 - end : end] : number;
         return sum + far;
       }, 0);
     return [reach(0), reach(1)];
@@ -336,9 +267,7 @@ export function contracted({ line, arrays, sizes, summed }, shape) {
   letters.sort((one, other) => sizes[one] - sizes[other]); // the longest loop is the innermost
   const inner = letters[letters.length - 1];
   const accesses = [line.output, ...line.factors].map((access, place) => {
-    const { data, shape: lengths } = place
-      ? needWhole(arrays[access.name])
-      : { data: made, shape };
+    const { data, shape: lengths } = place ? needWhole(arrays[access.name]) : { data: made, shape };
     return { data, lengths, ...strided(access, lengths) };
   });
   const edges = [line.output, ...line.factors].flatMap(({ indices }, place) =>
@@ -354,26 +283,15 @@ export function contracted({ line, arrays, sizes, summed }, shape) {
   const add = (from, to) => {
     const [own, ...factors] = accesses.map(({ data, start, steps }) => ({
       data,
-      at:
-        start +
-        letters.reduce(
-          (sum, letter) => sum + (steps[letter] || 0) * now[letter],
-          0,
-        ),
+      at: start + letters.reduce((sum, letter) => sum + (steps[letter] || 0) * now[letter], 0),
       step: steps[inner] || 0,
     }));
     const moving = factors.filter(({ step }) => step);
-    const w = factors.reduce(
-      (all, { data, at, step }) => (step ? all : all * data[at]),
-      1,
-    );
+    const w = factors.reduce((all, { data, at, step }) => (step ? all : all * data[at]), 1);
     const [one, other] = [moving[0] ?? ONE, moving[1] ?? ONE];
     for (let v = from; v <= to; v += 1) {
       const place = own.at + v * own.step;
-      const term =
-        w *
-        one.data[one.at + v * one.step] *
-        other.data[other.at + v * other.step];
+      const term = w * one.data[one.at + v * one.step] * other.data[other.at + v * other.step];
       made[place] = isMax ? Math.max(made[place], term) : made[place] + term;
     }
   };
@@ -391,21 +309,15 @@ export function contracted({ line, arrays, sizes, summed }, shape) {
     }
   };
   walk(0);
-  const divisor = dividing(
-    line,
-    product(summed.map((letter) => sizes[letter])),
-  );
-  if (divisor !== 1)
-    for (let at = 0; at < made.length; at += 1) made[at] /= divisor;
+  const divisor = dividing(line, product(summed.map((letter) => sizes[letter])));
+  if (divisor !== 1) for (let at = 0; at < made.length; at += 1) made[at] /= divisor;
   if (!line.bias) return made;
   const { data, shape: lengths } = needWhole(arrays[line.bias.name]);
   const axes = biasAxes(line);
   return made.map((number, at) => {
     const place = unravel(at, shape);
     const own = axes.map((axis) => place[axis]);
-    return own.every((each, axis) => each < lengths[axis])
-      ? number + data[ravel(own, lengths)]
-      : number;
+    return own.every((each, axis) => each < lengths[axis]) ? number + data[ravel(own, lengths)] : number;
   });
 }
 
@@ -416,26 +328,13 @@ export function contracted({ line, arrays, sizes, summed }, shape) {
  */
 export function handedBack({ line, arrays, sizes }, name, above) {
   const own = need(line.factors.find((factor) => factor.name === name));
-  const factors = [
-    ...line.factors.filter((factor) => factor !== own),
-    line.output,
-  ];
+  const factors = [...line.factors.filter((factor) => factor !== own), line.output];
   const known = lettersOf(own.indices);
   const every = lettersOf(factors.flatMap(({ indices }) => indices));
   const ofResult = lettersOf(line.output.indices);
-  const count = product(
-    known
-      .filter((letter) => !ofResult.includes(letter))
-      .map((letter) => sizes[letter]),
-  );
+  const count = product(known.filter((letter) => !ofResult.includes(letter)).map((letter) => sizes[letter]));
   /** @type {LineDeclaration} */
-  const turned = {
-    ...line,
-    operation: "sum",
-    output: own,
-    factors,
-    bias: null,
-  };
+  const turned = { ...line, operation: "sum", output: own, factors, bias: null };
   const made = contracted(
     {
       line: turned,
@@ -472,17 +371,10 @@ function rangeWithin(edges, inner, letters, count) {
   let [from, to] = [0, count - 1];
   for (const { index, size } of edges) {
     const rest = valueOf(index, letters);
-    const number = index.reduce(
-      (sum, [each, letter]) => (letter === inner ? sum + each : sum),
-      0,
-    );
+    const number = index.reduce((sum, [each, letter]) => (letter === inner ? sum + each : sum), 0);
     if (!number && (rest < 0 || rest >= size)) return null;
     if (number) {
-      const [first, last] = between(
-        -rest / number,
-        (size - 1 - rest) / number,
-        count,
-      );
+      const [first, last] = between(-rest / number, (size - 1 - rest) / number, count);
       [from, to] = [Math.max(from, first), Math.min(to, last)];
     }
   }

@@ -1,23 +1,9 @@
 // What a click or a key does: the chosen layer and unit are drawn, and the address remembers them.
 import { clamp, loudestIn, need, replacedAt } from "./arrays.js";
-import {
-  byId,
-  canvasById,
-  contextOf,
-  element,
-  indexField,
-  indexText,
-  shown,
-} from "./dom.js";
+import { byId, canvasById, contextOf, element, indexField, indexText, shown } from "./dom.js";
 import { legend, outline, paint, thumbnail } from "./drawing.js";
 import { backwardView, WEIGHT_TITLE } from "./gradient_views.js";
-import {
-  dropoutView,
-  kernelsOf,
-  laidOut,
-  markStep,
-  moreOf,
-} from "./layer_views.js";
+import { dropoutView, kernelsOf, laidOut, markStep, moreOf } from "./layer_views.js";
 import {
   isOfPatches,
   knownLayer,
@@ -31,20 +17,8 @@ import { planOf } from "./patches.js";
 import { drawField, followUnit, showWindow } from "./seen_views.js";
 import { actions, arithmeticText, arithmeticView } from "./unit_views.js";
 import { chosenUnits } from "./units.js";
-import {
-  drawnNumbers,
-  gradientAt,
-  numberAt,
-  picturedNumbers,
-} from "./values.js";
-import {
-  allTabs,
-  current,
-  firstLayer,
-  placeInAddress,
-  rememberPlace,
-  showView,
-} from "./views.js";
+import { drawnNumbers, gradientAt, numberAt, picturedNumbers } from "./values.js";
+import { allTabs, current, firstLayer, placeInAddress, rememberPlace, showView } from "./views.js";
 import { message } from "./words/message.js";
 /** @import { Layer, Layout, Numbers, Pinned, Scale, Unit, View } from "./types.js" */
 /** @import { MessageKey } from "./words/message.js" */
@@ -67,10 +41,7 @@ function drawMaps(layer, found) {
     return null;
   }
   const scale = paint(canvas, found, painted);
-  drawn.image = element("canvas", {
-    width: canvas.width,
-    height: canvas.height,
-  });
+  drawn.image = element("canvas", { width: canvas.width, height: canvas.height });
   contextOf(drawn.image).drawImage(canvas, 0, 0);
   return scale;
 }
@@ -99,9 +70,7 @@ export function startMaps() {
   byId("maps-holder").onmouseleave = leave;
   byId("window").onmouseleave = leave;
   maps.onkeydown = (event) => {
-    const unit =
-      current.pinned &&
-      unitBeside(current.pinned.layer, current.pinned.unit, event.key);
+    const unit = current.pinned && unitBeside(current.pinned.layer, current.pinned.unit, event.key);
     if (!unit) return;
     event.preventDefault();
     actions.pinUnit(unit);
@@ -128,19 +97,14 @@ function unitUnder({ clientX, clientY }) {
 function wordsOn(unit) {
   if (!unit || !current.pinned) return "";
   const { name, kind } = current.pinned.layer;
-  const number =
-    current.view === "backward" ? gradientAt(name, unit) : numberAt(name, unit);
+  const number = current.view === "backward" ? gradientAt(name, unit) : numberAt(name, unit);
   const [, query, key] = unit;
   const parts = {
     unit: indexText(unit),
     number: number === undefined ? message("notInPage") : shown(number),
   };
   if (kind !== "attention-weights") return message("hovered", parts);
-  return message("hoveredOfTokens", {
-    ...parts,
-    query: tokenLabel(query),
-    key: tokenLabel(key),
-  });
+  return message("hoveredOfTokens", { ...parts, query: tokenLabel(query), key: tokenLabel(key) });
 }
 
 /**
@@ -172,13 +136,8 @@ function unitBeside({ shape }, unit, key) {
 /** @param {Layer} layer */
 export function drawLayer(layer) {
   const isBackward = current.view === "backward";
-  byId("layer-title").textContent = message("layerTitle", {
-    name: layer.name,
-    words: layerName(layer.name),
-  });
-  const facts = document.querySelector(
-    `[data-layer-facts="${CSS.escape(layer.name)}"]`,
-  );
+  byId("layer-title").textContent = message("layerTitle", { name: layer.name, words: layerName(layer.name) });
+  const facts = document.querySelector(`[data-layer-facts="${CSS.escape(layer.name)}"]`);
   byId("as-text-title").textContent = message("asText");
   byId("copy").textContent = message("copy");
   byId("layer-facts").replaceChildren(
@@ -188,39 +147,21 @@ export function drawLayer(layer) {
   const found = drawnNumbers(layer, isBackward ? "gradient:" : "");
   const scale = drawMaps(layer, found);
   const more = found && !isBackward ? moreOf(layer) : null;
-  byId("maps-legend").replaceChildren(
-    ...(found && scale ? legendOf(layer, found, scale) : [noNumbers()]),
-  );
-  byId("layer-more").replaceChildren(
-    ...(more ? [more] : []),
-    ...dropoutView(layer),
-  );
+  byId("maps-legend").replaceChildren(...(found && scale ? legendOf(layer, found, scale) : [noNumbers()]));
+  byId("layer-more").replaceChildren(...(more ? [more] : []), ...dropoutView(layer));
 }
 
 /** @param {string} words */
 const quiet = (words) => element("p", { class: "quiet" }, words);
 
-const noNumbers = () =>
-  quiet(
-    message(
-      current.view === "backward" ? "noGradientReaches" : "numbersNotHeld",
-    ),
-  );
+const noNumbers = () => quiet(message(current.view === "backward" ? "noGradientReaches" : "numbersNotHeld"));
 
 /** @param {Layer} layer @param {Numbers} found @param {Scale} scale */
 function legendOf(layer, found, scale) {
-  const words =
-    current.view === "backward" ? "gradientsLaidOut" : "valuesLaidOut";
-  const parts = [
-    legend(scale),
-    quiet(message(words, { layout: laidOut(layer) })),
-  ];
+  const words = current.view === "backward" ? "gradientsLaidOut" : "valuesLaidOut";
+  const parts = [legend(scale), quiet(message(words, { layout: laidOut(layer) }))];
   if (found.kept) {
-    parts.push(
-      quiet(
-        message("partHeld", { kept: found.kept.length, all: found.shape[0] }),
-      ),
-    );
+    parts.push(quiet(message("partHeld", { kept: found.kept.length, all: found.shape[0] })));
   }
   return parts;
 }
@@ -229,12 +170,7 @@ function legendOf(layer, found, scale) {
 
 /** Names of the axes of a layer that has so many. */
 /** @type {MessageKey[][]} */
-const AXIS_NAMES = [
-  [],
-  ["axisUnit"],
-  ["axisPlace", "axisChannel"],
-  ["axisChannel", "axisRow", "axisColumn"],
-];
+const AXIS_NAMES = [[], ["axisUnit"], ["axisPlace", "axisChannel"], ["axisChannel", "axisRow", "axisColumn"]];
 /** @type {MessageKey[]} */
 const ATTENTION_AXES = ["axisHead", "axisQuery", "axisKey"];
 
@@ -246,12 +182,8 @@ export function drawUnit(pinned) {
   const { parts, found } = arithmeticView(layer, unit);
   byId("unit-title").textContent = unitTitle(pinned);
   const arithmetic = byId("arithmetic");
-  arithmetic.replaceChildren(
-    ...(current.view === "backward" ? backwardView(pinned, found) : parts),
-  );
-  arithmetic.dataset.difference = found
-    ? String(found.difference / Math.max(found.magnitude, 1e-30))
-    : "";
+  arithmetic.replaceChildren(...(current.view === "backward" ? backwardView(pinned, found) : parts));
+  arithmetic.dataset.difference = found ? String(found.difference / Math.max(found.magnitude, 1e-30)) : "";
   byId("as-text").textContent = found ? arithmeticText(layer, unit, found) : "";
   byId("copy-holder").hidden = !found;
   byId("kernels").replaceChildren(...kernelsOf(layer, unit));
@@ -263,30 +195,19 @@ export function drawUnit(pinned) {
 /** Title of a unit: its index, and its class where it is a score or probability. @param {Pinned} pinned */
 function unitTitle({ layer, unit }) {
   const { output, answers, classes } = pageData;
-  const isOfClass =
-    unit.length === 1 &&
-    (layer.name === output || answers.includes(layer.name));
+  const isOfClass = unit.length === 1 && (layer.name === output || answers.includes(layer.name));
   const name = isOfClass ? classes[unit[0]] : undefined;
   const index = indexText(unit);
-  return name
-    ? message("unitOfClass", { unit: index, name })
-    : message("unitTitle", { unit: index });
+  return name ? message("unitOfClass", { unit: index, name }) : message("unitTitle", { unit: index });
 }
 
 /** @param {Pinned} pinned */
 const unitInputs = ({ layer, unit }) =>
   unit.map((value, axis) => {
     const id = `unit-${axis}`;
-    const name = (
-      layer.kind === "attention-weights"
-        ? ATTENTION_AXES
-        : AXIS_NAMES[unit.length]
-    )[axis];
-    return indexField(
-      id,
-      message(name),
-      { value, size: layer.shape[axis] },
-      (at) => actions.pinUnit(replacedAt(unit, axis, at), id),
+    const name = (layer.kind === "attention-weights" ? ATTENTION_AXES : AXIS_NAMES[unit.length])[axis];
+    return indexField(id, message(name), { value, size: layer.shape[axis] }, (at) =>
+      actions.pinUnit(replacedAt(unit, axis, at), id),
     );
   });
 
@@ -300,11 +221,7 @@ export function startViews() {
       showView(/** @type {View} */ (tab.dataset.view));
       // What the page chose itself gives way to what matters most in this view.
       const { view, pinned, isChosen, isAsked } = current;
-      if (pinned)
-        chooseLayer(
-          isChosen ? pinned.layer : firstLayer(view),
-          isAsked ? pinned.unit : null,
-        );
+      if (pinned) chooseLayer(isChosen ? pinned.layer : firstLayer(view), isAsked ? pinned.unit : null);
       rememberPlace();
     };
     tab.onkeydown = (event) => {
@@ -341,11 +258,7 @@ function showPlaceInAddress() {
  */
 export function chooseLayer(layer, unit, weight = null) {
   current.isAsked = unit !== null;
-  const pinned = {
-    layer,
-    unit: unit ? clamp(unit, layer.shape) : loudestUnit(layer),
-    weight,
-  };
+  const pinned = { layer, unit: unit ? clamp(unit, layer.shape) : loudestUnit(layer), weight };
   current.pinned = pinned;
   drawLayer(layer);
   drawUnit(pinned);
@@ -360,8 +273,7 @@ export function loudestUnit(layer) {
   const isBackward = current.view === "backward";
   const [chosen] = chosenUnits(layer);
   if (chosen && !isBackward) return chosen.unit;
-  const found =
-    (isBackward && drawnNumbers(layer, "gradient:")) || drawnNumbers(layer);
+  const found = (isBackward && drawnNumbers(layer, "gradient:")) || drawnNumbers(layer);
   if (!found) return layer.shape.map(() => 0);
   return isOfPatches(layer) ? loudestIn(found).reverse() : loudestIn(found);
 }
@@ -383,24 +295,17 @@ function showInList(button) {
   const item = button.parentElement;
   const list = item?.parentElement;
   if (!item || !list) return;
-  const [top, left] = [
-    item.offsetTop - list.offsetTop,
-    item.offsetLeft - list.offsetLeft,
-  ];
+  const [top, left] = [item.offsetTop - list.offsetTop, item.offsetLeft - list.offsetLeft];
   const [bottom, right] = [top + item.offsetHeight, left + item.offsetWidth];
   if (top < list.scrollTop) list.scrollTop = top;
-  else if (bottom > list.scrollTop + list.clientHeight)
-    list.scrollTop = bottom - list.clientHeight;
+  else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   if (left < list.scrollLeft) list.scrollLeft = left;
-  else if (right > list.scrollLeft + list.clientWidth)
-    list.scrollLeft = right - list.clientWidth;
+  else if (right > list.scrollLeft + list.clientWidth) list.scrollLeft = right - list.clientWidth;
 }
 
 /** Buttons of the strip, one for each layer. */
 export const stripButtons = () =>
-  /** @type {NodeListOf<HTMLButtonElement>} */ (
-    document.querySelectorAll(".strip button")
-  );
+  /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll(".strip button"));
 
 /** @param {Unit} unit @param {string} [focused] id of a field */
 function pinUnit(unit, focused) {
@@ -412,10 +317,7 @@ function pinUnit(unit, focused) {
   rememberPlace();
   if (focused) refocus(focused);
   const verdict = document.getElementById("verdict");
-  const parts = {
-    unit: indexText(pinned.unit),
-    verdict: verdict ? verdict.textContent : "",
-  };
+  const parts = { unit: indexText(pinned.unit), verdict: verdict ? verdict.textContent : "" };
   byId("said").textContent = message("unitChosen", parts);
 }
 
@@ -430,8 +332,7 @@ function goToUnit(name, unit) {
 }
 
 /** Let clicks within the views of units open others. */
-export const startUnits = () =>
-  Object.assign(actions, { pinUnit, pinWeight, goToUnit });
+export const startUnits = () => Object.assign(actions, { pinUnit, pinWeight, goToUnit });
 
 /**
  * @param {string} name of a tensor @param {number[] | null} index the loudest where none is asked for
@@ -448,8 +349,7 @@ function pinWeight(name, index, focused = WEIGHT_TITLE) {
   drawUnit(pinned);
   rememberPlace();
   refocus(focused);
-  if (focused === WEIGHT_TITLE)
-    document.getElementById(focused)?.scrollIntoView({ block: "nearest" });
+  if (focused === WEIGHT_TITLE) document.getElementById(focused)?.scrollIntoView({ block: "nearest" });
 }
 
 /**
@@ -503,10 +403,8 @@ function choose(layer) {
 function showTitle() {
   const title = byId("layer-title");
   const { top, bottom } = title.getBoundingClientRect();
-  const margin =
-    Number.parseFloat(getComputedStyle(title).scrollMarginTop) || 0;
-  if (top < margin - 16 || bottom > window.innerHeight)
-    title.scrollIntoView({ block: "start" });
+  const margin = Number.parseFloat(getComputedStyle(title).scrollMarginTop) || 0;
+  if (top < margin - 16 || bottom > window.innerHeight) title.scrollIntoView({ block: "start" });
 }
 
 // The button that copies a calculation as text.

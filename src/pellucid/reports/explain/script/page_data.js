@@ -23,10 +23,7 @@ const NOTHING = {
 };
 
 /** @type {PageData} */
-export const pageData = {
-  ...NOTHING,
-  ...JSON.parse(byId("page-data").textContent),
-};
+export const pageData = { ...NOTHING, ...JSON.parse(byId("page-data").textContent) };
 export const shownLayers = pageData.layers.filter((layer) => !layer.hidden);
 const byName = new Map(pageData.layers.map((layer) => [layer.name, layer]));
 
@@ -35,9 +32,7 @@ export const layerCalled = (name) => byName.get(name);
 
 /** Shape of what a layer gives, or of what the model is given. @param {string} name */
 export const shapeOf = (name) =>
-  name === "inputs"
-    ? pageData.inputs
-    : pageData.given[name] || knownLayer(name).shape;
+  name === "inputs" ? pageData.inputs : pageData.given[name] || knownLayer(name).shape;
 
 /** The layer of a name that the page itself gave. @param {string} name */
 export function knownLayer(name) {
@@ -52,9 +47,7 @@ export function layerName(name) {
   if (!layer) return name === "inputs" ? message("inputs") : name;
   const alike = shownLayers.filter(({ words }) => words === layer.words);
   const number = alike.findIndex((each) => each.name === name) + 1;
-  return alike.length > 1
-    ? message("numbered", { words: layerWords(layer), number })
-    : layerWords(layer);
+  return alike.length > 1 ? message("numbered", { words: layerWords(layer), number }) : layerWords(layer);
 }
 
 /**
@@ -90,9 +83,7 @@ const read = { floats: null };
 
 function floatsOfPage() {
   if (read.floats) return read.floats;
-  read.floats = new Float32Array(
-    bytesOfBase64(byId("numbers").textContent.trim()).buffer,
-  );
+  read.floats = new Float32Array(bytesOfBase64(byId("numbers").textContent.trim()).buffer);
   return read.floats;
 }
 
@@ -115,25 +106,18 @@ function cutOut(name) {
   const floats = floatsOfPage();
   const { at, shape, kept } = pageData.places[name];
   const size = product(shape.slice(1));
-  if (kept)
-    return partOf(shape, floats.subarray(at, at + kept.length * size), kept);
+  if (kept) return partOf(shape, floats.subarray(at, at + kept.length * size), kept);
   return wholeOf(shape, floats.subarray(at, at + product(shape)));
 }
 
 // The patches of an image that are tokens, and how many learnt tokens come before them.
 
 function gridOfPatches() {
-  const tokens = pageData.layers.find(
-    ({ kind }) => kind === "patches-to-tokens",
-  );
+  const tokens = pageData.layers.find(({ kind }) => kind === "patches-to-tokens");
   if (!tokens) return null;
   const [, rows, columns] = shapeOf(tokens.takes[0]);
   const learnt = pageData.layers.find(({ kind }) => kind === "class-token");
-  return {
-    rows,
-    columns,
-    before: learnt ? learnt.shape[0] - rows * columns : 0,
-  };
+  return { rows, columns, before: learnt ? learnt.shape[0] - rows * columns : 0 };
 }
 
 /** Null where tokens are those of a text, or there are none. */
@@ -167,18 +151,10 @@ export function heldQuery({ name }, query) {
   /** @param {number} token */
   const distance = (token) => {
     if (token < before || query < before) return token === query ? 0 : Infinity;
-    const [down, across] = [
-      Math.floor((token - before) / columns),
-      (token - before) % columns,
-    ];
-    return Math.hypot(
-      down - Math.floor((query - before) / columns),
-      across - ((query - before) % columns),
-    );
+    const [down, across] = [Math.floor((token - before) / columns), (token - before) % columns];
+    return Math.hypot(down - Math.floor((query - before) / columns), across - ((query - before) % columns));
   };
-  return kept.reduce((best, each) =>
-    distance(each) < distance(best) ? each : best,
-  );
+  return kept.reduce((best, each) => (distance(each) < distance(best) ? each : best));
 }
 
 // The tokens of a text that is explained, by their place, step or id.
@@ -192,30 +168,17 @@ const named = (token) => token || "(unknown)";
  */
 export function tokenLabel(place, before = grid?.before ?? 0) {
   if (!grid) return `${place} \u201c${named(pageData.tokens[place])}\u201d`;
-  if (place < before)
-    return place
-      ? message("register", { number: place })
-      : message("classToken");
+  if (place < before) return place ? message("register", { number: place }) : message("classToken");
   const at = place - before;
-  return message("patch", {
-    row: Math.floor(at / grid.columns),
-    column: at % grid.columns,
-  });
+  return message("patch", { row: Math.floor(at / grid.columns), column: at % grid.columns });
 }
 
 /** The token that a recurrent layer reads at a step. @param {Layer} layer @param {number} step */
 export const tokenAtStep = (layer, step) =>
-  named(
-    pageData.tokens[
-      layer.name.includes("backwards")
-        ? pageData.tokens.length - 1 - step
-        : step
-    ],
-  );
+  named(pageData.tokens[layer.name.includes("backwards") ? pageData.tokens.length - 1 - step : step]);
 
 /** @param {number} id */
-export const gramOf = (id) =>
-  pageData.tokens[pageData.ids.indexOf(id)] || `id ${id}`;
+export const gramOf = (id) => pageData.tokens[pageData.ids.indexOf(id)] || `id ${id}`;
 
 /**
  * The tokens from one place to another, as many as can be read at a glance.

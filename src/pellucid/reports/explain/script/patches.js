@@ -2,14 +2,7 @@
 import { largest, need } from "./arrays.js";
 import { button, element, shown } from "./dom.js";
 import { layout, paintPixels, scaleOf } from "./drawing.js";
-import {
-  attentionFrom,
-  grid,
-  heldQuery,
-  isOfPatches,
-  pageData,
-  tokenLabel,
-} from "./page_data.js";
+import { attentionFrom, grid, heldQuery, isOfPatches, pageData, tokenLabel } from "./page_data.js";
 import { sumOf } from "./shares.js";
 import { message } from "./words/message.js";
 /** @import { Floats, Layer, LayerFacts, Layout, Shape, Unit } from "./types.js" */
@@ -22,14 +15,8 @@ function layoutOfPatches([tokens, channels], width) {
   const { rows, columns } = need(grid);
   const before = tokens - rows * columns;
   const top = before ? Math.ceil(before / columns) * PATCH + 2 : 0;
-  const [tileWidth, tileHeight] = [
-    columns * PATCH + SPACING,
-    top + rows * PATCH + SPACING,
-  ];
-  const across = Math.max(
-    1,
-    Math.min(channels, Math.floor((width + SPACING) / tileWidth)),
-  );
+  const [tileWidth, tileHeight] = [columns * PATCH + SPACING, top + rows * PATCH + SPACING];
+  const across = Math.max(1, Math.min(channels, Math.floor((width + SPACING) / tileWidth)));
   return {
     cell: [PATCH, PATCH],
     width: across * tileWidth,
@@ -46,20 +33,11 @@ function layoutOfPatches([tokens, channels], width) {
     unit(x, y) {
       const tile = Math.floor(x / tileWidth);
       const channel = Math.floor(y / tileHeight) * across + tile;
-      const [column, down] = [
-        Math.floor((x % tileWidth) / PATCH),
-        y % tileHeight,
-      ];
+      const [column, down] = [Math.floor((x % tileWidth) / PATCH), y % tileHeight];
       const isLearnt = down < top;
-      const at =
-        Math.floor((isLearnt ? down : down - top) / PATCH) * columns + column;
-      const isInside =
-        at < (isLearnt ? before : tokens - before) &&
-        tile < across &&
-        channel < channels;
-      return column < columns && isInside
-        ? [isLearnt ? at : at + before, channel]
-        : null;
+      const at = Math.floor((isLearnt ? down : down - top) / PATCH) * columns + column;
+      const isInside = at < (isLearnt ? before : tokens - before) && tile < across && channel < channels;
+      return column < columns && isInside ? [isLearnt ? at : at + before, channel] : null;
     },
   };
 }
@@ -72,19 +50,12 @@ export function planOf(layer, width) {
   if (!isOfPatches(layer)) {
     const { kind, shape } = layer;
     // Single tokens are to be found in the map of an attention.
-    const plan = layout(
-      shape,
-      width,
-      kind === "attention-weights" ? (shape[1] > 64 ? 256 : 180) : undefined,
-    );
+    const plan = layout(shape, width, kind === "attention-weights" ? (shape[1] > 64 ? 256 : 180) : undefined);
     return { plan, painted: plan };
   }
   const plan = layoutOfPatches(layer.shape, width);
   /** @type {Layout} */
-  const painted = {
-    ...plan,
-    spot: ([channel, token]) => plan.spot([token, channel]),
-  };
+  const painted = { ...plan, spot: ([channel, token]) => plan.spot([token, channel]) };
   return { plan, painted };
 }
 
@@ -129,33 +100,20 @@ export function looksView(layer, [head, asked, key], onUnit) {
     const picture = pictureOf(weights);
     framePatch(picture, query);
     const share = sumOf(weights.subarray(before));
-    const words = message("lookOfHead", {
-      head: each,
-      share: Math.round(100 * share),
-    });
-    const made = element(
-      "button",
-      { "aria-current": each === head ? "true" : "false" },
-      picture,
-      words,
-    );
+    const words = message("lookOfHead", { head: each, share: Math.round(100 * share) });
+    const made = element("button", { "aria-current": each === head ? "true" : "false" }, picture, words);
     made.onclick = ({ detail, clientX, clientY }) => {
       const { left, top, width, height } = picture.getBoundingClientRect();
       const row = Math.floor(((clientY - top) * rows) / height);
       const column = Math.floor(((clientX - left) * columns) / width);
-      const isPatch =
-        detail > 0 && row >= 0 && row < rows && column >= 0 && column < columns;
-      const from = isPatch
-        ? need(heldQuery(layer, before + row * columns + column))
-        : query;
+      const isPatch = detail > 0 && row >= 0 && row < rows && column >= 0 && column < columns;
+      const from = isPatch ? need(heldQuery(layer, before + row * columns + column)) : query;
       onUnit([each, from, isPatch ? key : largest(weights, 1)[0]]);
     };
     return element("li", {}, made);
   });
   const learnt = Array.from({ length: before }, (_, token) =>
-    button({ class: "plain-button" }, tokenLabel(token), () =>
-      onUnit([head, token, key]),
-    ),
+    button({ class: "plain-button" }, tokenLabel(token), () => onUnit([head, token, key])),
   );
   return [
     element("h3", {}, message("looksTitle", { query: tokenLabel(query) })),
@@ -170,13 +128,8 @@ export function drawLooks() {
   const photograph = document.querySelector(".image img");
   const holder = document.getElementById("looks");
   if (!grid || !(photograph instanceof HTMLImageElement)) return;
-  document.documentElement.style.setProperty(
-    "--photograph",
-    `url("${photograph.src}")`,
-  );
-  const layers = /** @type {Layer[]} */ (
-    pageData.layers.filter(({ kind }) => kind === "attention-weights")
-  );
+  document.documentElement.style.setProperty("--photograph", `url("${photograph.src}")`);
+  const layers = /** @type {Layer[]} */ (pageData.layers.filter(({ kind }) => kind === "attention-weights"));
   holder?.replaceChildren(
     ...layers.map((layer, number) => {
       const pictures = Array.from({ length: layer.shape[0] }, (_, head) => {
@@ -189,18 +142,9 @@ export function drawLooks() {
           weight: shown(weights[key], 2),
         });
         const href = `#forward/${encodeURIComponent(layer.name)}/${head},0,${key}`;
-        return element(
-          "a",
-          { href, "aria-label": words, title: words },
-          pictureOf(weights),
-        );
+        return element("a", { href, "aria-label": words, title: words }, pictureOf(weights));
       });
-      return element(
-        "li",
-        {},
-        element("span", { class: "quiet" }, String(number + 1)),
-        ...pictures,
-      );
+      return element("li", {}, element("span", { class: "quiet" }, String(number + 1)), ...pictures);
     }),
   );
 }

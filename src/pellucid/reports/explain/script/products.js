@@ -20,8 +20,7 @@ export function packedRows(weights, rows, size, start = 0) {
   const data = new Float64Array(Math.ceil(rows / SIDE) * SIDE * size);
   for (let row = 0; row < rows; row += 1) {
     const first = Math.floor(row / SIDE) * SIDE * size + (row % SIDE);
-    for (let k = 0; k < size; k += 1)
-      data[first + k * SIDE] = weights[start + row * size + k];
+    for (let k = 0; k < size; k += 1) data[first + k * SIDE] = weights[start + row * size + k];
   }
   return { data, rows, size };
 }
@@ -44,14 +43,10 @@ export function multiplied({ data, rows, size }, gather, target) {
     for (let row = 0; row < rows; row += SIDE) {
       for (let place = 0; place < count; place += SIDE) {
         tile([data, row * size], [panel, place * size], size, sums);
-        const [high, wide] = [
-          Math.min(SIDE, rows - row),
-          Math.min(SIDE, count - place),
-        ];
+        const [high, wide] = [Math.min(SIDE, rows - row), Math.min(SIDE, count - place)];
         for (let i = 0; i < high; i += 1) {
           const start = target.at + (row + i) * target.places + first + place;
-          for (let j = 0; j < wide; j += 1)
-            target.data[start + j] = sums[i * SIDE + j];
+          for (let j = 0; j < wide; j += 1) target.data[start + j] = sums[i * SIDE + j];
         }
       }
     }
@@ -149,8 +144,7 @@ export function addProducts(product) {
     for (let c = 0; c < even; c += 4) addFour(product, r, c);
     for (let c = even; c < columns; c += 1) {
       let sum = 0;
-      for (let i = 0; i < size; i += 1)
-        sum += x[r * size + i] * weights[c * size + i];
+      for (let i = 0; i < size; i += 1) sum += x[r * size + i] * weights[c * size + i];
       made[start + r * width + c] += sum;
     }
   }
@@ -162,9 +156,7 @@ export function addProducts(product) {
  */
 function addTiles({ x, weights, size, made, width, start }, rows, columns) {
   const sums =
-    made instanceof Float64Array
-      ? new Float64Array(rows * columns)
-      : new Float32Array(rows * columns);
+    made instanceof Float64Array ? new Float64Array(rows * columns) : new Float32Array(rows * columns);
   /** @param {number} first @param {number} count @param {Float64Array} panel */
   const gather = (first, count, panel) => {
     for (let own = 0; own < count; own += 1) {
@@ -173,14 +165,9 @@ function addTiles({ x, weights, size, made, width, start }, rows, columns) {
       for (let i = 0; i < size; i += 1) panel[to + 4 * i] = weights[from + i];
     }
   };
-  multiplied(packedRows(x, rows, size), gather, {
-    data: sums,
-    at: 0,
-    places: columns,
-  });
+  multiplied(packedRows(x, rows, size), gather, { data: sums, at: 0, places: columns });
   for (let r = 0; r < rows; r += 1) {
-    for (let c = 0; c < columns; c += 1)
-      made[start + r * width + c] += sums[r * columns + c];
+    for (let c = 0; c < columns; c += 1) made[start + r * width + c] += sums[r * columns + c];
   }
 }
 
@@ -211,7 +198,6 @@ function addFour({ x, weights, size, made, width, start }, r, c) {
 
 /** Rows that all begin as a bias, or as zeros. @param {Floats} made @param {Floats | null} [bias] */
 export function withBiasRows(made, bias) {
-  if (bias)
-    for (let at = 0; at < made.length; at += bias.length) made.set(bias, at);
+  if (bias) for (let at = 0; at < made.length; at += bias.length) made.set(bias, at);
   return made;
 }

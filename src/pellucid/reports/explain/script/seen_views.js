@@ -55,12 +55,7 @@ function drawBox(box, field) {
   ];
   const [[top, bottom], [left, right]] = [rows, columns];
   placeFrame(box, [height, width], [rows, columns]);
-  byId("field-words").textContent = message("seesPixels", {
-    top,
-    bottom,
-    left,
-    right,
-  });
+  byId("field-words").textContent = message("seesPixels", { top, bottom, left, right });
 }
 
 /** @param {Pair[] | null} field */
@@ -68,12 +63,8 @@ function markTokens(field) {
   const [low, high] = field ? field[0] : [0, pageData.tokens.length - 1];
   document
     .querySelectorAll("#tokens span")
-    .forEach((span, at) =>
-      span.classList.toggle("seen", at >= low && at <= high),
-    );
-  byId("field-words").textContent = field
-    ? message("seesTokens", { low, high })
-    : message("seesText");
+    .forEach((span, at) => span.classList.toggle("seen", at >= low && at <= high));
+  byId("field-words").textContent = field ? message("seesTokens", { low, high }) : message("seesText");
 }
 
 // The window of a unit over what its layer takes, as two pictures with a frame in each.
@@ -92,17 +83,12 @@ function hasWindow(layer) {
   const { kind, shape, takes, declaration } = layer;
   if (isOfPatches(layer) || !takes.length || shape.length < 2) return false;
   if (kind === "attention-weights" || kind === "attention") return false;
-  return (
-    shapeOf(takes[0]).length === shape.length &&
-    declaration !== null &&
-    takes[0] !== "noise"
-  );
+  return shapeOf(takes[0]).length === shape.length && declaration !== null && takes[0] !== "noise";
 }
 
 /** A value as pictures: the rows and columns of each, and its numbers. @param {Numbers} found @param {number} channel */
 function sheetOf(found, channel) {
-  if (found.shape.length === 3)
-    return { size: found.shape.slice(1), data: found.row(channel) };
+  if (found.shape.length === 3) return { size: found.shape.slice(1), data: found.row(channel) };
   return { size: found.shape, data: found.kept ? null : found.data };
 }
 
@@ -118,10 +104,7 @@ function channelBefore(layer, unit) {
   if (weighing?.shape.length === 3 && weighing.sums.length > 1) {
     const [best] = largest(weighing.sums, 1);
     const groups = layer.settings.groups || 1;
-    return (
-      Math.floor(unit[0] / (layer.shape[0] / groups)) * (channels / groups) +
-      best
-    );
+    return Math.floor(unit[0] / (layer.shape[0] / groups)) * (channels / groups) + best;
   }
   return Math.min(unit[0], channels - 1);
 }
@@ -139,11 +122,7 @@ export function showWindow(layer, unit) {
     return;
   }
   // Words of the page may have changed their language meanwhile.
-  if (
-    sliding.layer !== layer ||
-    holder.lang !== document.documentElement.lang ||
-    !holder.firstChild
-  ) {
+  if (sliding.layer !== layer || holder.lang !== document.documentElement.lang || !holder.firstChild) {
     holder.replaceChildren(...windowView(layer));
     holder.lang = document.documentElement.lang;
   }
@@ -156,23 +135,14 @@ function windowView(layer) {
   const isText = layer.shape.length === 2;
   const [seen, own] = ["seen", "own"].map((name) => {
     const canvas = element("canvas", { "aria-hidden": "true" });
-    const sheet = element(
-      "div",
-      { class: "sheet" },
-      canvas,
-      element("span", { class: "window" }),
-    );
+    const sheet = element("div", { class: "sheet" }, canvas, element("span", { class: "window" }));
     return element("figure", { class: name }, sheet, element("figcaption"));
   });
   const words = element("p", { class: "quiet" });
-  const slide = button(
-    { class: "plain-button" },
-    message("windowSlide"),
-    () => {
-      if (sliding.timer === undefined) startSliding();
-      else showWindow(layer, sliding.unit);
-    },
-  );
+  const slide = button({ class: "plain-button" }, message("windowSlide"), () => {
+    if (sliding.timer === undefined) startSliding();
+    else showWindow(layer, sliding.unit);
+  });
   sliding.parts = { seen, own, words, slide };
   own.onmousemove = (event) => {
     const unit = unitAt(layer, own, event);
@@ -182,11 +152,7 @@ function windowView(layer) {
     const unit = unitAt(layer, own, event);
     if (unit) actions.pinUnit(unit);
   };
-  const sign = element(
-    "span",
-    { class: "sign", "aria-hidden": "true" },
-    "\u2192",
-  );
+  const sign = element("span", { class: "sign", "aria-hidden": "true" }, "\u2192");
   return [
     element("h3", {}, message("windowTitle")),
     element("div", { class: "sliding" }, seen, sign, own, words),
@@ -196,9 +162,7 @@ function windowView(layer) {
 
 /** @param {Layer} layer @param {HTMLElement} figure @param {MouseEvent} event @returns {Unit | null} */
 function unitAt({ shape }, figure, { clientX, clientY }) {
-  const box = /** @type {HTMLElement} */ (
-    figure.querySelector("canvas")
-  ).getBoundingClientRect();
+  const box = /** @type {HTMLElement} */ (figure.querySelector("canvas")).getBoundingClientRect();
   const [rows, columns] = shape.slice(-2);
   const row = Math.floor(((clientY - box.top) * rows) / box.height);
   const column = Math.floor(((clientX - box.left) * columns) / box.width);
@@ -215,18 +179,12 @@ export function followUnit(layer, unit) {
 /** @param {Unit} unit @param {number} [drawn] how many numbers of the map are drawn; all where none is given */
 function moveWindow(unit, drawn) {
   const { layer, parts } = sliding;
-  const [before, own] = layer
-    ? [layerValue(layer.takes[0]), layerValue(layer.name)]
-    : [null, null];
+  const [before, own] = layer ? [layerValue(layer.takes[0]), layerValue(layer.name)] : [null, null];
   if (!layer || !before || !own) return;
   // While the window slides over one map it stays on the channel with which it set out.
   const { channel: known } = parts.seen.dataset;
-  const channel =
-    drawn === undefined || known === undefined
-      ? channelBefore(layer, unit)
-      : Number(known);
-  if (String(channel) !== known || drawn === undefined)
-    drawSheet(parts.seen, sheetOf(before, channel));
+  const channel = drawn === undefined || known === undefined ? channelBefore(layer, unit) : Number(known);
+  if (String(channel) !== known || drawn === undefined) drawSheet(parts.seen, sheetOf(before, channel));
   parts.seen.dataset.channel = String(channel);
   sliding.unit = unit;
   const sheet = sheetOf(own, unit[0]);
@@ -254,30 +212,12 @@ function writeWindow(layer, unit, seen, channel) {
   const [[top, bottom], [left, right]] = seen;
   caption(
     parts.seen,
-    isText
-      ? message("windowBeforeText", { source })
-      : message("windowBefore", { channel, source }),
+    isText ? message("windowBeforeText", { source }) : message("windowBefore", { channel, source }),
   );
-  caption(
-    parts.own,
-    isText
-      ? message("windowOwnText")
-      : message("windowOwn", { channel: unit[0] }),
-  );
+  caption(parts.own, isText ? message("windowOwnText") : message("windowOwn", { channel: unit[0] }));
   parts.words.textContent = isText
-    ? message("windowWordsText", {
-        unit: indexText(unit),
-        tokens: tokensBetween(top, bottom),
-        number,
-      })
-    : message("windowWords", {
-        unit: indexText(unit),
-        top,
-        bottom,
-        left,
-        right,
-        number,
-      });
+    ? message("windowWordsText", { unit: indexText(unit), tokens: tokensBetween(top, bottom), number })
+    : message("windowWords", { unit: indexText(unit), top, bottom, left, right, number });
 }
 
 /** @param {HTMLElement} figure @param {string} text */
@@ -297,8 +237,7 @@ function drawSheet(figure, { size, data }, drawn) {
     Object.assign(canvas, { width: 1, height: 1 }); // the page lacks these numbers
     return;
   }
-  const some =
-    drawn === undefined ? data : Array.prototype.slice.call(data, 0, drawn);
+  const some = drawn === undefined ? data : Array.prototype.slice.call(data, 0, drawn);
   paintPixels(canvas, size, some, scaleOf(data));
 }
 
@@ -321,10 +260,7 @@ function startSliding() {
     moveWindow(here, at);
     drawField(layer, here);
   };
-  sliding.timer = window.setInterval(
-    step,
-    Math.min(SLOWEST, Math.ceil(WHOLE / count)),
-  );
+  sliding.timer = window.setInterval(step, Math.min(SLOWEST, Math.ceil(WHOLE / count)));
   step();
 }
 

@@ -13,12 +13,8 @@ export function sumOf(numbers) {
 /** Powers of e, of each number less the largest. @param {ArrayLike<number>} numbers */
 export function exponentials(numbers) {
   let most = -Infinity;
-  for (let at = 0; at < numbers.length; at += 1)
-    most = Math.max(most, numbers[at]);
-  return {
-    most,
-    powers: Float64Array.from(numbers, (number) => Math.exp(number - most)),
-  };
+  for (let at = 0; at < numbers.length; at += 1) most = Math.max(most, numbers[at]);
+  return { most, powers: Float64Array.from(numbers, (number) => Math.exp(number - most)) };
 }
 
 /** @param {ArrayLike<number>} logits */
@@ -50,8 +46,5 @@ export function erf(x) {
   }
   let tail = 0;
   for (let n = 60; n > 0; n -= 1) tail = n / 2 / (size + tail);
-  return (
-    Math.sign(x) *
-    (1 - Math.exp(-size * size) / ((size + tail) * Math.sqrt(Math.PI)))
-  );
+  return Math.sign(x) * (1 - Math.exp(-size * size) / ((size + tail) * Math.sqrt(Math.PI)));
 }

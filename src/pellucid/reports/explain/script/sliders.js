@@ -14,15 +14,8 @@ function decoded(latent, numbers, rebuilt) {
   /** @type {Map<string, Whole>} */
   const values = new Map([[LATENT, wholeOf(latent.shape, numbers)]]);
   for (const layer of pageData.layers) {
-    if (
-      layer.hidden ||
-      values.has(rebuilt) ||
-      !layer.takes.some((name) => values.has(name))
-    )
-      continue;
-    const sources = layer.takes.map(
-      (name) => values.get(name) ?? needWhole(layerValue(name)),
-    );
+    if (layer.hidden || values.has(rebuilt) || !layer.takes.some((name) => values.has(name))) continue;
+    const sources = layer.takes.map((name) => values.get(name) ?? needWhole(layerValue(name)));
     const weights = layer.weights.map((_, which) => tensorOf(layer, which));
     values.set(layer.name, computed(layer, sources, weights, Float64Array));
   }
@@ -35,8 +28,7 @@ function paintLevels(canvas, { shape: [channels, height, width], data }) {
   const pixels = new ImageData(width, height);
   const size = height * width;
   for (let at = 0; at < size; at += 1) {
-    for (let part = 0; part < 3; part += 1)
-      pixels.data[4 * at + part] = data[(part % channels) * size + at];
+    for (let part = 0; part < 3; part += 1) pixels.data[4 * at + part] = data[(part % channels) * size + at];
     pixels.data[4 * at + 3] = 255;
   }
   contextOf(canvas).putImageData(pixels, 0, 0);
@@ -45,18 +37,12 @@ function paintLevels(canvas, { shape: [channels, height, width], data }) {
 /** Let sliders move the latent variables from their means for the image; without the numbers for it they are not shown. */
 export function startSliders() {
   const holder = document.getElementById("sliders");
-  const [latent, end] = [
-    layerCalled(LATENT),
-    pageData.layers.find(({ kind }) => kind === "reconstruction"),
-  ];
-  const means = unlessMissing(() =>
-    Float64Array.from(needWhole(layerValue("means")).data),
-  );
+  const [latent, end] = [layerCalled(LATENT), pageData.layers.find(({ kind }) => kind === "reconstruction")];
+  const means = unlessMissing(() => Float64Array.from(needWhole(layerValue("means")).data));
   if (!holder || !latent || latent.hidden || !end || !means) return;
   const numbers = Float64Array.from(means);
   const canvas = canvasById("decoded");
-  const draw = () =>
-    paintLevels(canvas, decoded(latent, numbers, end.takes[1]));
+  const draw = () => paintLevels(canvas, decoded(latent, numbers, end.takes[1]));
   if (unlessMissing(() => (draw(), true)) === null) return;
   holder.hidden = false;
   /** @type {NodeListOf<HTMLInputElement>} */
@@ -72,8 +58,7 @@ export function startSliders() {
   if (!back) return;
   back.onclick = () => {
     numbers.set(means);
-    for (const slider of sliders)
-      slider.value = String(means[Number(slider.dataset.latent)]);
+    for (const slider of sliders) slider.value = String(means[Number(slider.dataset.latent)]);
     draw();
   };
 }

@@ -1,12 +1,6 @@
 // The beginning of the still page of an explanation: every part of it is given its clicks and keys.
 import { drawDrivers, drawStages } from "./drivers.js";
-import {
-  startCopying,
-  startMaps,
-  startStrip,
-  startUnits,
-  startViews,
-} from "./page.js";
+import { startCopying, startMaps, startStrip, startUnits, startViews } from "./page.js";
 import { shownLayers } from "./page_data.js";
 import { drawLooks } from "./patches.js";
 import { startSliders } from "./sliders.js";

@@ -56,9 +56,7 @@ const shownProducts = (weighing) => largest(weighing.products, SHOWN_PRODUCTS);
 
 /** @param {Weighing} weighing @param {number} at */
 export const nameOf = (weighing, at) =>
-  weighing.names
-    ? `\u201c${weighing.names[at]}\u201d`
-    : indexText(unravel(at, weighing.shape));
+  weighing.names ? `\u201c${weighing.names[at]}\u201d` : indexText(unravel(at, weighing.shape));
 
 /**
  * A weight, to be chosen where it is one that is learnt.
@@ -70,9 +68,7 @@ function weightLink(weighing, at, digits = 5) {
   const [name, index] = weighing.weightAt(at);
   if (!isLearnt(name)) return text;
   const title = message("gradientOf", { name, index: index.join(", ") });
-  return button({ class: "number-button", title }, text, () =>
-    actions.pinWeight(name, index),
-  );
+  return button({ class: "number-button", title }, text, () => actions.pinWeight(name, index));
 }
 
 /** What a product sees by its name, to be opened where it is a unit. @param {Weighing} weighing @param {number} at */
@@ -80,19 +76,9 @@ function unitLink(weighing, at) {
   const text = nameOf(weighing, at);
   const [source, unit] = weighing.seenAt?.(at) ?? ["", []];
   const layer = layerCalled(source);
-  if (
-    !layer ||
-    layer.hidden ||
-    unit.some((each, axis) => each < 0 || each >= layer.shape[axis])
-  )
-    return text;
-  const title = message("opensUnit", {
-    layer: layerName(source),
-    unit: indexText(unit),
-  });
-  return button({ class: "number-button", title }, text, () =>
-    actions.goToUnit(source, unit),
-  );
+  if (!layer || layer.hidden || unit.some((each, axis) => each < 0 || each >= layer.shape[axis])) return text;
+  const title = message("opensUnit", { layer: layerName(source), unit: indexText(unit) });
+  return button({ class: "number-button", title }, text, () => actions.goToUnit(source, unit));
 }
 
 /** @param {Weighing} weighing */
@@ -113,30 +99,12 @@ function productTable(weighing) {
   if (rest > 0) {
     const kept = order.reduce((total, at) => total + products[at], 0);
     const head = rowHead(message("restProducts", { count: counted(rest) }));
-    rows.push(
-      element(
-        "tr",
-        { class: "rest" },
-        head,
-        cell(""),
-        cell(""),
-        cell(shown(sum - kept)),
-      ),
-    );
+    rows.push(element("tr", { class: "rest" }, head, cell(""), cell(""), cell(shown(sum - kept))));
   }
-  const head = headOf([
-    message("columnAt"),
-    ...weighing.columns,
-    message("columnProduct"),
-  ]);
+  const head = headOf([message("columnAt"), ...weighing.columns, message("columnProduct")]);
   return scrolling(
     message("productsLabel"),
-    element(
-      "table",
-      { class: "products" },
-      head,
-      element("tbody", {}, ...rows),
-    ),
+    element("table", { class: "products" }, head, element("tbody", {}, ...rows)),
   );
 }
 
@@ -149,26 +117,16 @@ function productTable(weighing) {
 function squares(weighing) {
   const holder = element("div", { class: "squares" });
   /** @param {number} channel */
-  const draw = (channel) =>
-    holder.replaceChildren(...squaresOf(weighing, channel));
+  const draw = (channel) => holder.replaceChildren(...squaresOf(weighing, channel));
   const order = largest(weighing.sums, weighing.shape[0]);
   draw(order[0]);
   if (order.length === 1) return element("div", {}, holder);
   const options = order.map((channel) => ({
     value: channel,
-    text: message("channelSum", {
-      channel,
-      sum: shown(weighing.sums[channel]),
-    }),
+    text: message("channelSum", { channel, sum: shown(weighing.sums[channel]) }),
   }));
-  const select = selectOf("channel-shown", options, (value) =>
-    draw(Number(value)),
-  );
-  const label = element(
-    "label",
-    { for: "channel-shown" },
-    message("channelBySum"),
-  );
+  const select = selectOf("channel-shown", options, (value) => draw(Number(value)));
+  const label = element("label", { for: "channel-shown" }, message("channelBySum"));
   return element("div", {}, element("p", {}, label, select), holder);
 }
 
@@ -186,11 +144,7 @@ function squaresOf(weighing, channel) {
     square(message("kernel"), part(weighing.weights), width, linked),
     element("span", { class: "sign" }, "="),
     square(message("products"), part(weighing.products), width),
-    element(
-      "p",
-      { class: "sum" },
-      message("sumOfChannel", { channel, sum: shown(weighing.sums[channel]) }),
-    ),
+    element("p", { class: "sum" }, message("sumOfChannel", { channel, sum: shown(weighing.sums[channel]) })),
   ];
 }
 
@@ -198,29 +152,16 @@ function squaresOf(weighing, channel) {
  * @param {string} title @param {Floats} numbers @param {number} width
  * @param {(at: number) => Node | string} [content] of a cell
  */
-function square(
-  title,
-  numbers,
-  width,
-  content = (at) => shown(numbers[at], 3),
-) {
+function square(title, numbers, width, content = (at) => shown(numbers[at], 3)) {
   const scale = scaleOf(numbers);
   const rows = Array.from({ length: numbers.length / width }, (_, k) => {
     const cells = Array.from({ length: width }, (__, l) => {
       const at = k * width + l;
-      return onColour(
-        element("td", {}, content(at)),
-        scale.colour(numbers[at]),
-      );
+      return onColour(element("td", {}, content(at)), scale.colour(numbers[at]));
     });
     return element("tr", {}, ...cells);
   });
-  return element(
-    "table",
-    { class: "square" },
-    element("caption", {}, title),
-    element("tbody", {}, ...rows),
-  );
+  return element("table", { class: "square" }, element("caption", {}, title), element("tbody", {}, ...rows));
 }
 
 // The parts of a calculation: a weighed sum, the window of a pool, the curve of an activation, a softmax.
@@ -230,15 +171,9 @@ const LARGEST_SQUARE = 64;
 /** @param {Weighing} weighing */
 function weighingView(weighing) {
   const { name, shape, products, sum, bias, value } = weighing;
-  const isSquare =
-    shape.length === 3 && shape[1] * shape[2] <= LARGEST_SQUARE && shape[1] > 1;
+  const isSquare = shape.length === 3 && shape[1] * shape[2] <= LARGEST_SQUARE && shape[1] > 1;
   const table = productTable(weighing);
-  const folded = element(
-    "details",
-    {},
-    element("summary", {}, message("largestProducts")),
-    table,
-  );
+  const folded = element("details", {}, element("summary", {}, message("largestProducts")), table);
   const parts = {
     count: counted(products.length),
     sum: shown(sum, 7),
@@ -263,15 +198,8 @@ export function gramAt(name, unit) {
 function choiceView(layer, choice, value) {
   const [source] = layer.takes;
   const { data, shape, winner } = choice;
-  const times = Array.from(data).filter(
-    (number) => number >= value - 1e-6 * Math.abs(value),
-  ).length;
-  const words = {
-    count: data.length,
-    times,
-    place: indexText(choice.source),
-    source,
-  };
+  const times = Array.from(data).filter((number) => number >= value - 1e-6 * Math.abs(value)).length;
+  const words = { count: data.length, times, place: indexText(choice.source), source };
   /** @type {MessageKey} */
   let key = times > 1 ? "largestTimes" : "largestOnce";
   let tokens = "";
@@ -285,21 +213,12 @@ function choiceView(layer, choice, value) {
     const rows = Array.from({ length: height }, (_, k) => {
       const places = Array.from({ length: width }, (__, l) => k * width + l);
       const cells = places.map((at) =>
-        element(
-          "td",
-          { class: at === winner ? "winner" : "" },
-          shown(data[at], 4),
-        ),
+        element("td", { class: at === winner ? "winner" : "" }, shown(data[at], 4)),
       );
       return element("tr", {}, ...cells);
     });
     const caption = element("caption", {}, message("windowCaption"));
-    const table = element(
-      "table",
-      { class: "square" },
-      caption,
-      element("tbody", {}, ...rows),
-    );
+    const table = element("table", { class: "square" }, caption, element("tbody", {}, ...rows));
     parts.push(scrolling(message("windowLabel"), table));
   }
   return parts;
@@ -315,22 +234,12 @@ function curveView(kind, { x, y, height }) {
   const low = Math.min(0, ...places.map(height));
   const high = Math.max(1, ...places.map(height));
   /** @param {number} place @param {number} at height */
-  const spot = (place, at) => [
-    110 * (1 + place / reach),
-    100 - (100 * (at - low)) / (high - low),
-  ];
+  const spot = (place, at) => [110 * (1 + place / reach), 100 - (100 * (at - low)) / (high - low)];
   const [middle, zero] = spot(0, 0);
   const [cx, cy] = spot(x, y);
   const label = message("curveAt", { kind, x: shown(x), y: shown(y) });
-  const drawing = svg("svg", {
-    viewBox: "-6 -6 232 112",
-    class: "curve",
-    role: "img",
-    "aria-label": label,
-  });
-  const points = places
-    .map((place) => spot(place, height(place)).join(","))
-    .join(" ");
+  const drawing = svg("svg", { viewBox: "-6 -6 232 112", class: "curve", role: "img", "aria-label": label });
+  const points = places.map((place) => spot(place, height(place)).join(",")).join(" ");
   drawing.append(
     svg("line", { x1: 0, x2: 220, y1: zero, y2: zero, class: "axis" }),
     svg("line", { x1: middle, x2: middle, y1: 0, y2: 100, class: "axis" }),
@@ -352,25 +261,10 @@ function gatesView(layer, place, history) {
       onColour(element("td", {}, shown(of(step), 3)), scale.colour(of(step))),
     );
     const token = element("td", { class: "foreign" }, tokenAtStep(layer, t));
-    return element(
-      "tr",
-      { class: t === place ? "here" : null },
-      rowHead(String(t)),
-      token,
-      ...cells,
-    );
+    return element("tr", { class: t === place ? "here" : null }, rowHead(String(t)), token, ...cells);
   });
-  const head = headOf([
-    message("columnStep"),
-    message("columnToken"),
-    ...columns.map(({ name }) => name),
-  ]);
-  const table = element(
-    "table",
-    { class: "gates" },
-    head,
-    element("tbody", {}, ...rows),
-  );
+  const head = headOf([message("columnStep"), message("columnToken"), ...columns.map(({ name }) => name)]);
+  const table = element("table", { class: "gates" }, head, element("tbody", {}, ...rows));
   return element(
     "details",
     { open: true },
@@ -390,14 +284,8 @@ function columnsOf(kind, history) {
       of: (/** @type {PastStep} */ step) => step.gates[gate],
       scale: scaleOf(isCandidate(name) ? [-1, 1] : [0, 1]),
     })),
-    column(
-      message(isMemory ? "keptOfMemory" : "keptOfState"),
-      (step) => step.kept,
-    ),
-    column(
-      message(isMemory ? "addedToMemory" : "addedToState"),
-      (step) => step.added,
-    ),
+    column(message(isMemory ? "keptOfMemory" : "keptOfState"), (step) => step.kept),
+    column(message(isMemory ? "addedToMemory" : "addedToState"), (step) => step.added),
     ...(isMemory ? [column(message("memory"), (step) => step.memory)] : []),
     column(message("state"), (step) => step.state),
   ];
@@ -409,9 +297,7 @@ const SHOWN_TOKENS = 12;
 
 /** @param {Layer} layer @param {Unit} unit @returns {Element[]} */
 function attentionView(layer, [head, query, key]) {
-  const looks = grid
-    ? looksView(layer, [head, query, key], actions.pinUnit)
-    : [];
+  const looks = grid ? looksView(layer, [head, query, key], actions.pinUnit) : [];
   const weights = attentionFrom(layer, head, query);
   if (!weights) return looks;
   const words = message(grid ? "headWeightsOfPatches" : "headWeights", {
@@ -422,11 +308,7 @@ function attentionView(layer, [head, query, key]) {
   });
   const scale = scaleOf([0, ...weights]);
   const spans = pageData.tokens.flatMap((token, place) => {
-    const span = element(
-      "span",
-      { title: `${place}: ${shown(weights[place], 3)}` },
-      token || "(unknown)",
-    );
+    const span = element("span", { title: `${place}: ${shown(weights[place], 3)}` }, token || "(unknown)");
     return [onColour(span, scale.colour(weights[place])), " "];
   });
   return [
@@ -444,11 +326,7 @@ function attentionView(layer, [head, query, key]) {
  */
 function largestTable(weights, onPlace) {
   const rows = largest(weights, SHOWN_TOKENS).map((place) => {
-    const link = button(
-      { class: "number-button" },
-      shown(weights[place], 4),
-      () => onPlace(place),
-    );
+    const link = button({ class: "number-button" }, shown(weights[place], 4), () => onPlace(place));
     const head = rowHead(tokenLabel(place));
     head.className = "foreign";
     return element("tr", {}, head, element("td", {}, link));
@@ -480,9 +358,7 @@ const TOLERANCE = 1e-5;
  */
 export function arithmeticView(layer, unit) {
   const found = unlessMissing(() => openUnit(layer, unit));
-  const parts = found
-    ? [verdict(found), ...calculationView(layer, unit, found)]
-    : missingView(layer, unit);
+  const parts = found ? [verdict(found), ...calculationView(layer, unit, found)] : missingView(layer, unit);
   return { parts: [...attendedView(layer, unit), ...parts], found };
 }
 
@@ -497,25 +373,18 @@ function attendedView(layer, unit) {
   const head = Math.floor((unit[1] * weights.shape[0]) / layer.shape[1]);
   return looksView(weights, [head, unit[0], 0], ([other, query]) => {
     const within = unit[1] % (layer.shape[1] / weights.shape[0]);
-    actions.pinUnit([
-      query,
-      (other * layer.shape[1]) / weights.shape[0] + within,
-    ]);
+    actions.pinUnit([query, (other * layer.shape[1]) / weights.shape[0] + within]);
   });
 }
 
 /** @param {Layer} layer @param {Unit} unit */
 function missingView(layer, unit) {
   const call = `pellucid.explain(model, input).unit("${layer.name}", ${indexText(unit)})`;
-  const parts = [
-    element("p", { class: "quiet" }, message("opensInPython", { call })),
-  ];
+  const parts = [element("p", { class: "quiet" }, message("opensInPython", { call }))];
   const chosen = chosenUnits(layer);
   if (chosen.length) {
     const buttons = chosen.map((each) =>
-      button({ class: "plain-button" }, indexText(each.unit), () =>
-        actions.pinUnit(each.unit),
-      ),
+      button({ class: "plain-button" }, indexText(each.unit), () => actions.pinUnit(each.unit)),
     );
     parts.push(element("p", {}, message("unitsThatOpen"), ...buttons));
   }
@@ -537,18 +406,12 @@ function verdict({ network, value, difference, magnitude }) {
 }
 
 /** @param {Layer} layer @param {Unit} unit @param {OpenedUnit} found @returns {Element[]} */
-function calculationView(
-  layer,
-  unit,
-  { history, weighings, choice, value, curve, steps, powers },
-) {
+function calculationView(layer, unit, { history, weighings, choice, value, curve, steps, powers }) {
   const isRecurrent = layer.kind === "lstm" || layer.kind === "gru";
   return [
     ...(isRecurrent && history ? [gatesView(layer, unit[0], history)] : []),
     ...(weighings.length === 1 && weighings[0].shape.length === 1
-      ? neuronView(layer, unit, weighings[0], (name, other) =>
-          actions.goToUnit(name, other),
-        )
+      ? neuronView(layer, unit, weighings[0], (name, other) => actions.goToUnit(name, other))
       : []),
     ...weighings.flatMap(weighingView),
     ...(layer.kind.includes("average")
@@ -557,9 +420,7 @@ function calculationView(
     ...(choice ? choiceView(layer, choice, value) : []),
     ...(curve ? [curveView(layer.kind, curve)] : []),
     ...(steps.length ? [stepsList(steps)] : []),
-    ...(layer.name === pageData.answers.at(-1)
-      ? openedAnswer.probabilities(layer, unit, powers)
-      : []),
+    ...(layer.name === pageData.answers.at(-1) ? openedAnswer.probabilities(layer, unit, powers) : []),
   ];
 }
 
@@ -569,51 +430,29 @@ const stepsList = (steps) =>
     "ol",
     { class: "steps" },
     ...steps.map(([words, number]) =>
-      element(
-        "li",
-        {},
-        element("span", {}, words),
-        element("span", { class: "number" }, shown(number, 7)),
-      ),
+      element("li", {}, element("span", {}, words), element("span", { class: "number" }, shown(number, 7))),
     ),
   );
 
 /** @param {Layer} layer @param {Unit} unit @param {ComparedUnit} found */
-export function arithmeticText(
-  layer,
-  unit,
-  { weighings, choice, steps, network, value, difference },
-) {
+export function arithmeticText(layer, unit, { weighings, choice, steps, network, value, difference }) {
   const lines = [
-    message("copiedTitle", {
-      layer: layer.name,
-      words: layerWords(layer),
-      unit: indexText(unit),
-    }),
+    message("copiedTitle", { layer: layer.name, words: layerWords(layer), unit: indexText(unit) }),
   ];
   for (const weighing of weighings) {
     const { name, patch, weights, products, sum, bias } = weighing;
     if (name) lines.push(`${name}:`);
     const order = shownProducts(weighing);
     for (const at of order) {
-      lines.push(
-        `  ${nameOf(weighing, at)}: ${weights[at]} \u00d7 ${patch[at]} = ${products[at]}`,
-      );
+      lines.push(`  ${nameOf(weighing, at)}: ${weights[at]} \u00d7 ${patch[at]} = ${products[at]}`);
     }
     if (products.length > order.length) {
-      lines.push(
-        `  ${message("copiedRest", { count: products.length - order.length })}`,
-      );
+      lines.push(`  ${message("copiedRest", { count: products.length - order.length })}`);
     }
-    lines.push(
-      `  ${message("copiedSum", { sum, bias, value: weighing.value })}`,
-    );
+    lines.push(`  ${message("copiedSum", { sum, bias, value: weighing.value })}`);
   }
   if (choice) {
-    const parts = {
-      count: choice.data.length,
-      place: indexText(choice.source),
-    };
+    const parts = { count: choice.data.length, place: indexText(choice.source) };
     lines.push(message("copiedLargest", parts));
   }
   for (const [words, number] of steps) lines.push(`${words} = ${number}`);

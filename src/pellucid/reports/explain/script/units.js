@@ -15,24 +15,8 @@ import {
 } from "./functions.js";
 import { exponentials, sumOf } from "./shares.js";
 import { isCopy, placesOf, summandsOf } from "./notation.js";
-import {
-  gramOf,
-  layerCalled,
-  pageData,
-  partOfChannel,
-  stored,
-  tokenLabel,
-} from "./page_data.js";
-import {
-  boundLine,
-  layerValue,
-  lineOf,
-  numberAt,
-  taken,
-  tensorOf,
-  tensorsOf,
-  wholesOf,
-} from "./values.js";
+import { gramOf, layerCalled, pageData, partOfChannel, stored, tokenLabel } from "./page_data.js";
+import { boundLine, layerValue, lineOf, numberAt, taken, tensorOf, tensorsOf, wholesOf } from "./values.js";
 import { message } from "./words/message.js";
 /** @import { ComparedUnit, HandKind, Layer, LineDeclaration, Numbers, OpenedUnit, Pair } from "./types.js" */
 /** @import { MessageKey } from "./words/message.js" */
@@ -82,61 +66,31 @@ function wordsOfSum({ kind, weights, takes }, line, { shape, indexAt }) {
   /** @type {string[] | null} */
   let names = null;
   if (kind === "attention") names = every.map((place) => tokenLabel(place));
-  if (kind === "weighed-sum")
-    names = every.map((at) => gramOf(indexAt(seen, at)[0]));
+  if (kind === "weighed-sum") names = every.map((at) => gramOf(indexAt(seen, at)[0]));
   /** @type {Weighing["weightAt"]} */
   const weightAt = weight ? (at) => [weights[0], indexAt(weight, at)] : null;
   const source = takes[SOURCES.indexOf(seen.name)];
   /** @type {Weighing["seenAt"]} */
-  const seenAt =
-    source && layerCalled(source) ? (at) => [source, indexAt(seen, at)] : null;
+  const seenAt = source && layerCalled(source) ? (at) => [source, indexAt(seen, at)] : null;
   return { names, columns: columnsOfProduct(kind), weightAt, seenAt };
 }
 
 /** @param {Layer} layer @param {LineDeclaration} line @param {Unit} unit @returns {OpenedUnit} */
 function byLine(layer, line, unit) {
   const own = boundLine(layer, line);
-  const { patch, weights, bias, seen, shape, ...places } = summandsOf(
-    own,
-    unit,
-  );
+  const { patch, weights, bias, seen, shape, ...places } = summandsOf(own, unit);
   if (isCopy(own)) {
     const source = places.indexAt(seen, 0);
-    return stepped(
-      [[message("stepCopied", { place: indexText(source) }), patch[0]]],
-      Math.abs(patch[0]),
-    );
+    return stepped([[message("stepCopied", { place: indexText(source) }), patch[0]]], Math.abs(patch[0]));
   }
   if (line.operation === "max") {
-    const winner = patch.reduce(
-      (best, number, at) => (number > patch[best] ? at : best),
-      0,
-    );
+    const winner = patch.reduce((best, number, at) => (number > patch[best] ? at : best), 0);
     const window = shape.length === 3 ? shape.slice(1) : shape;
-    const choice = {
-      data: patch,
-      shape: window,
-      winner,
-      source: places.indexAt(seen, winner),
-    };
-    return calculation({
-      choice,
-      value: patch[winner],
-      magnitude: Math.abs(patch[winner]),
-    });
+    const choice = { data: patch, shape: window, winner, source: places.indexAt(seen, winner) };
+    return calculation({ choice, value: patch[winner], magnitude: Math.abs(patch[winner]) });
   }
-  const weighing = weigh({
-    patch,
-    weights,
-    shape,
-    bias,
-    ...wordsOfSum(layer, line, { shape, ...places }),
-  });
-  return calculation({
-    weighings: [weighing],
-    value: weighing.value,
-    magnitude: weighing.magnitude,
-  });
+  const weighing = weigh({ patch, weights, shape, bias, ...wordsOfSum(layer, line, { shape, ...places }) });
+  return calculation({ weighings: [weighing], value: weighing.value, magnitude: weighing.magnitude });
 }
 
 /** @type {Record<string, MessageKey>} what a declared step works with, by the word that its declaration has for it */
@@ -150,13 +104,7 @@ const DECLARED = {
 };
 
 /** @type {Record<string, string>} */
-const SIGNS = {
-  "+": "+",
-  "-": "\u2212",
-  "*": "\u00d7",
-  "/": "\u00f7",
-  "/\u221a": "\u00f7",
-};
+const SIGNS = { "+": "+", "-": "\u2212", "*": "\u00d7", "/": "\u00f7", "/\u221a": "\u00f7" };
 
 /**
  * A number after a step of a layer, and the factor of the step.
@@ -165,9 +113,7 @@ const SIGNS = {
 function stepOn(operation, x, operand) {
   if (operation === "+") return [x + operand, 1];
   if (operation === "-") return [x - operand, 1];
-  return operation === "*"
-    ? [x * operand, operand]
-    : [x / operand, 1 / operand];
+  return operation === "*" ? [x * operand, operand] : [x / operand, 1 / operand];
 }
 
 /**
@@ -178,10 +124,7 @@ export function stepsAt(layer, steps, unit) {
   const x = taken(layer, unit);
   let [value, magnitude] = [x, Math.abs(x)];
   const after = steps.map(([operation, , words, operand, at]) => {
-    let number =
-      at === "setting"
-        ? layer.settings[operand]
-        : operandAt(layer, Number(operand), at, unit);
+    let number = at === "setting" ? layer.settings[operand] : operandAt(layer, Number(operand), at, unit);
     let text = [
       (words in DECLARED ? message(DECLARED[words]) : words)
         .replace("{number}", String(unit[unit.length - 1]))
@@ -196,9 +139,7 @@ export function stepsAt(layer, steps, unit) {
     }
     const before = value;
     const [next, factor] = stepOn(operation, value, number);
-    magnitude = "+-".includes(operation)
-      ? magnitude + Math.abs(number)
-      : magnitude * Math.abs(factor);
+    magnitude = "+-".includes(operation) ? magnitude + Math.abs(number) : magnitude * Math.abs(factor);
     value = next;
     return { words: `${SIGNS[operation]} ${text}`, before, value, factor };
   });
@@ -215,14 +156,10 @@ function operandAt(layer, operand, at, unit) {
 
 /** @param {Layer} layer @param {Pointwise[]} declared @param {Unit} unit @returns {OpenedUnit} */
 function bySteps(layer, declared, unit) {
-  if (declared[0][0] === "function")
-    return byFunction(layer, declared[0][2], unit);
+  if (declared[0][0] === "function") return byFunction(layer, declared[0][2], unit);
   const { x, after, magnitude } = stepsAt(layer, declared, unit);
   return stepped(
-    [
-      ["x", x],
-      ...after.map(({ words, value }) => /** @type {Step} */ ([words, value])),
-    ],
+    [["x", x], ...after.map(({ words, value }) => /** @type {Step} */ ([words, value]))],
     magnitude,
   );
 }
@@ -234,9 +171,7 @@ function byFunction({ kind, settings, words: name, takes }, words, unit) {
   const x = need(numberAt(takes[0], unit));
   const y = height(x);
   const magnitude = Math.abs(x) + Math.abs(y);
-  const text = words.replace(/\{(\w+):g\}/g, (_, setting) =>
-    shown(settings[setting]),
-  );
+  const text = words.replace(/\{(\w+):g\}/g, (_, setting) => shown(settings[setting]));
   if (words) {
     return stepped(
       [
@@ -273,8 +208,7 @@ const calculation = (parts) => ({
 });
 
 /** A calculation that ends with the last of its steps. @param {Step[]} steps @param {number} magnitude */
-const stepped = (steps, magnitude) =>
-  calculation({ steps, value: steps[steps.length - 1][1], magnitude });
+const stepped = (steps, magnitude) => calculation({ steps, value: steps[steps.length - 1][1], magnitude });
 
 // Kinds that no declaration describes.
 
@@ -282,9 +216,7 @@ const stepped = (steps, magnitude) =>
 function layerNormUnit(layer, unit) {
   const number = unit[unit.length - 1];
   const vector = need(need(layerValue(layer.takes[0])).row(unit[0]));
-  const [scale, shift] = [0, 1].map(
-    (which) => need(tensorOf(layer, which).row(number))[0],
-  );
+  const [scale, shift] = [0, 1].map((which) => need(tensorOf(layer, which).row(number))[0]);
   const { epsilon } = layer.settings;
   const { mean, variance } = momentsOf(vector);
   const deviation = Math.sqrt(variance + epsilon);
@@ -293,25 +225,12 @@ function layerNormUnit(layer, unit) {
   return stepped(
     [
       ["x", vector[number]],
-      [
-        message("normMean", { mean: shown(mean), count: vector.length }),
-        centred,
-      ],
-      [
-        message("normVariance", { variance: shown(variance), epsilon }),
-        centred / deviation,
-      ],
-      [
-        message("normScale", { scale: shown(scale) }),
-        (scale * centred) / deviation,
-      ],
-      [
-        message("normShift", { shift: shown(shift) }),
-        (scale * centred) / deviation + shift,
-      ],
+      [message("normMean", { mean: shown(mean), count: vector.length }), centred],
+      [message("normVariance", { variance: shown(variance), epsilon }), centred / deviation],
+      [message("normScale", { scale: shown(scale) }), (scale * centred) / deviation],
+      [message("normShift", { shift: shown(shift) }), (scale * centred) / deviation + shift],
     ],
-    ((Math.abs(vector[number]) + size) * Math.abs(scale)) / deviation +
-      Math.abs(shift),
+    ((Math.abs(vector[number]) + size) * Math.abs(scale)) / deviation + Math.abs(shift),
   );
 }
 
@@ -334,29 +253,19 @@ function sideBySideUnit(layer, unit) {
   const { name, channel } = partOfChannel(layer, unit[unit.length - 1]);
   const source = [...unit.slice(0, -1), channel];
   const number = need(numberAt(name, source));
-  return stepped(
-    [[message("stepCopiedFrom", { place: indexText(source), name }), number]],
-    Math.abs(number),
-  );
+  return stepped([[message("stepCopiedFrom", { place: indexText(source), name }), number]], Math.abs(number));
 }
 
 /** @param {Layer} layer @param {Unit} unit */
 function lookedUp(layer, [place, number]) {
   const id = pageData.ids[place];
   const found = need(tensorOf(layer).row(id))[number];
-  const words = message("stepVector", {
-    number,
-    token: pageData.tokens[place],
-    id,
-  });
+  const words = message("stepVector", { number, token: pageData.tokens[place], id });
   return stepped([[words, found]], Math.abs(found));
 }
 
 /** The weight of a key for a query: their product, and its softmax over all tokens. @param {Layer} layer @param {Unit} unit */
-function attentionWeight(
-  { kind, takes, settings: { heads } },
-  [head, query, key],
-) {
+function attentionWeight({ kind, takes, settings: { heads } }, [head, query, key]) {
   const projected = need(layerValue(takes[0]));
   const size = projected.shape[1] / 3 / heads;
   /** @param {number} part 0: query, 1: key @param {number} token */
@@ -382,12 +291,7 @@ function attentionWeight(
     key,
     "stepPowersOfTokens",
   );
-  return calculation({
-    weighings: [products[key]],
-    steps,
-    value,
-    magnitude: 1,
-  }); // the weights of a row add up to it
+  return calculation({ weighings: [products[key]], steps, value, magnitude: 1 }); // the weights of a row add up to it
 }
 
 /**
@@ -409,25 +313,15 @@ function softmaxSteps(first, letter, scores, at, sum) {
 
 /** @param {Layer} layer @param {Unit} unit */
 function softmaxUnit(layer, [unit]) {
-  const { steps, powers } = softmaxSteps(
-    "z",
-    "z",
-    wholesOf(layer)[0],
-    unit,
-    "stepPowersOfClasses",
-  );
+  const { steps, powers } = softmaxSteps("z", "z", wholesOf(layer)[0], unit, "stepPowersOfClasses");
   return { ...stepped(steps, 1), powers: Array.from(powers) };
 }
 
 /** The gates of a unit at one place, its own memory followed from the first place on. @param {Layer} layer @param {Unit} unit */
 function recurrentUnit(layer, [place, unit]) {
   const { kind, shape, weights: names } = layer;
-  const [ofInput, ofState, inputBias, stateBias] = names.map((_, which) =>
-    tensorOf(layer, which),
-  );
-  const [inputs, states] = [layer.takes[0], layer.name].map((name) =>
-    need(layerValue(name)),
-  );
+  const [ofInput, ofState, inputBias, stateBias] = names.map((_, which) => tensorOf(layer, which));
+  const [inputs, states] = [layer.takes[0], layer.name].map((name) => need(layerValue(name)));
   const nothing = new Float64Array(shape[1]);
   /** @param {number} t @returns {[Weighing, Weighing][]} of each gate the sums from the place and from the states before */
   const sumsAt = (t) =>
@@ -445,12 +339,7 @@ function recurrentUnit(layer, [place, unit]) {
         });
       return [
         sum("gateFromPlace", ofInput, inputBias, need(inputs.row(t))),
-        sum(
-          "gateFromStates",
-          ofState,
-          stateBias,
-          t ? need(states.row(t - 1)) : nothing,
-        ),
+        sum("gateFromStates", ofState, stateBias, t ? need(states.row(t - 1)) : nothing),
       ];
     });
   /** @type {PastStep[]} */
@@ -458,42 +347,23 @@ function recurrentUnit(layer, [place, unit]) {
   for (let t = 0; t < shape[0]; t += 1) {
     const former = t ? history[t - 1].memory : 0;
     const sums = sumsAt(t);
-    const [ofPlace, ofStates] = [0, 1].map((which) =>
-      sums.map((pair) => pair[which].value),
-    );
-    history.push({
-      ...CELLS[kind]({ ofPlace, ofStates, at: 0, units: 1 }, 0, former),
-      former,
-    });
+    const [ofPlace, ofStates] = [0, 1].map((which) => sums.map((pair) => pair[which].value));
+    history.push({ ...CELLS[kind]({ ofPlace, ofStates, at: 0, units: 1 }, 0, former), former });
   }
   const now = history[place];
   const weighings = sumsAt(place).flat();
-  const magnitude =
-    Math.max(...weighings.map((each) => each.magnitude)) + Math.abs(now.state);
-  return calculation({
-    weighings,
-    steps: stepsOfCell(kind, now),
-    value: now.state,
-    magnitude,
-    history,
-  });
+  const magnitude = Math.max(...weighings.map((each) => each.magnitude)) + Math.abs(now.state);
+  return calculation({ weighings, steps: stepsOfCell(kind, now), value: now.state, magnitude, history });
 }
 
 /** @param {string} kind @param {PastStep} now @returns {Step[]} */
 function stepsOfCell(kind, now) {
   const gates = GATES[kind].map((name, gate) => {
-    const words = message(
-      isCandidate(name) ? "gateAfterTanh" : "gateAfterSigmoid",
-      { gate: message(name) },
-    );
+    const words = message(isCandidate(name) ? "gateAfterTanh" : "gateAfterSigmoid", { gate: message(name) });
     return /** @type {Step} */ ([words, now.gates[gate]]);
   });
   if (kind === "gru") {
-    return [
-      ...gates,
-      [message("stateBefore"), now.former],
-      [message("stateOfGru"), now.state],
-    ];
+    return [...gates, [message("stateBefore"), now.former], [message("stateOfGru"), now.state]];
   }
   return [
     ...gates,
@@ -505,9 +375,7 @@ function stepsOfCell(kind, now) {
 
 /** @param {Layer} layer @param {Unit} unit */
 function latentDrawn(layer, unit) {
-  const [mean, logVariance, noise] = [0, 1, 2].map((source) =>
-    taken(layer, unit, source),
-  );
+  const [mean, logVariance, noise] = [0, 1, 2].map((source) => taken(layer, unit, source));
   const deviation = Math.exp(logVariance / 2);
   return stepped(
     [
@@ -526,11 +394,7 @@ function latentDrawn(layer, unit) {
 function reconstructed(layer) {
   const { variance } = layer.settings;
   const [given, rebuilt] = wholesOf(layer);
-  const { count, errors, ofErrors, density, sum } = reconstructionOf(
-    variance,
-    given,
-    rebuilt,
-  );
+  const { count, errors, ofErrors, density, sum } = reconstructionOf(variance, given, rebuilt);
   return stepped(
     [
       [message("greyLevels"), count],
@@ -548,10 +412,7 @@ function reconstructed(layer) {
 /** @param {Layer} layer */
 function drawDensity(layer) {
   const [logVariances, noise] = wholesOf(layer);
-  const { squares, spreads, constant, sum } = densityOfDraw(
-    logVariances,
-    noise,
-  );
+  const { squares, spreads, constant, sum } = densityOfDraw(logVariances, noise);
   return stepped(
     [
       [message("noiseSquares"), squares],
@@ -566,15 +427,12 @@ function drawDensity(layer) {
 const MOST_COMPONENTS = 12;
 
 /** @param {Layer} layer */
-export const mixtureAt = (layer) =>
-  mixtureOf(wholesOf(layer)[0], tensorsOf(layer));
+export const mixtureAt = (layer) => mixtureOf(wholesOf(layer)[0], tensorsOf(layer));
 
 /** @param {Layer} layer */
 function priorDensity(layer) {
   const { components, constant, sum } = mixtureAt(layer);
-  const order = [...components]
-    .sort((one, other) => other.joint - one.joint)
-    .slice(0, MOST_COMPONENTS);
+  const order = [...components].sort((one, other) => other.joint - one.joint).slice(0, MOST_COMPONENTS);
   /** @type {Step[]} */
   const steps = order.map(({ k, logShare, squares, spreads, joint }) => [
     message("priorComponent", {
@@ -609,11 +467,8 @@ const UNITS_BY_HAND = {
 /** @param {Layer} layer @param {Unit} unit @returns {OpenedUnit} */
 function opened(layer, unit) {
   const { declaration } = layer;
-  if (!declaration)
-    return UNITS_BY_HAND[/** @type {HandKind} */ (layer.kind)](layer, unit);
-  return "line" in declaration
-    ? byLine(layer, declaration, unit)
-    : bySteps(layer, declaration.steps, unit);
+  if (!declaration) return UNITS_BY_HAND[/** @type {HandKind} */ (layer.kind)](layer, unit);
+  return "line" in declaration ? byLine(layer, declaration, unit) : bySteps(layer, declaration.steps, unit);
 }
 
 /** @param {Layer} layer @param {Unit} unit @returns {ComparedUnit} */
@@ -628,28 +483,18 @@ export const chosenUnits = (layer) => pageData.chosen[layer.name] || [];
 
 /** @param {Layer} layer @param {Unit} unit */
 function openedBeforehand(layer, unit) {
-  const found = chosenUnits(layer).find(
-    (each) => each.unit.join() === unit.join(),
-  );
+  const found = chosenUnits(layer).find((each) => each.unit.join() === unit.join());
   if (!found) return null;
   const { steps, magnitude, network } = found;
   const line = lineOf(layer);
   const isBag = layer.kind === "weighed-sum"; // whose places follow from its numbers
   const places = line && !isBag && placesOf(boundLine(layer, line), unit);
-  const words =
-    line && places
-      ? wordsOfSum(layer, line, places)
-      : { columns: columnsOfProduct(layer.kind) };
+  const words = line && places ? wordsOfSum(layer, line, places) : { columns: columnsOfProduct(layer.kind) };
   const weighings = found.weighings.map(({ name, at, shape, bias }) => {
-    const [patch, weights] = ["patch", "weights"].map(
-      (part) => need(stored(`${at}:${part}`)).data,
-    );
+    const [patch, weights] = ["patch", "weights"].map((part) => need(stored(`${at}:${part}`)).data);
     return weigh({ name, patch, weights, shape, bias, ...words });
   });
-  const choice = found.choice && {
-    ...found.choice,
-    data: need(stored(found.choice.at)).data,
-  };
+  const choice = found.choice && { ...found.choice, data: need(stored(found.choice.at)).data };
   const value = line && weighings.length ? weighings[0].value : found.value;
   return calculation({ weighings, steps, value, magnitude, choice, network });
 }

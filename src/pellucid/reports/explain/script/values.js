@@ -1,13 +1,5 @@
 // Values of layers, what follows from their declarations, and what a unit sees of the input.
-import {
-  filled,
-  need,
-  needWhole,
-  numberIn,
-  partOf,
-  unravel,
-  wholeOf,
-} from "./arrays.js";
+import { filled, need, needWhole, numberIn, partOf, unravel, wholeOf } from "./arrays.js";
 import { bagShares, FUNCTIONS, resizingShares } from "./functions.js";
 import { arraysOfLine, computed } from "./layers.js";
 import { axesOfPlaces, bound, isCopy, seenThrough } from "./notation.js";
@@ -44,11 +36,7 @@ export function layerValue(name) {
 function copiedValue(layer) {
   if (!layer || layer.hidden) return null;
   const line = lineOf(layer);
-  if (
-    layer.kind !== "side-by-side" &&
-    !(line && isCopy(bound(line, layer.shape, {})))
-  )
-    return null;
+  if (layer.kind !== "side-by-side" && !(line && isCopy(bound(line, layer.shape, {})))) return null;
   /** @type {Whole[]} */
   const sources = [];
   for (const name of layer.takes) {
@@ -68,10 +56,7 @@ export function drawnNumbers(layer, of = "") {
   if (!isOfPatches(layer)) return found;
   if (!found || found.kept) return stored(`maps:${of}${layer.name}`);
   const [count, size] = found.shape;
-  return filled(
-    [size, count],
-    (channel, token) => found.data[token * size + channel],
-  );
+  return filled([size, count], (channel, token) => found.data[token * size + channel]);
 }
 
 /** A layer's values for a small picture: of patches a map for each channel. @param {LayerFacts} layer @returns {Numbers | null} */
@@ -88,58 +73,45 @@ export function picturedNumbers(layer) {
 
 /** A number of a token where the page holds some channels alone. @param {string} name @param {Unit} unit */
 const inChannel = (name, [token, channel, third]) =>
-  third === undefined
-    ? numberIn(stored(`maps:${name}`), [channel, token])
-    : undefined;
+  third === undefined ? numberIn(stored(`maps:${name}`), [channel, token]) : undefined;
 
 /** One number of a value; undefined where the page does not hold it. @param {string} name @param {Unit} unit */
-export const numberAt = (name, unit) =>
-  numberIn(layerValue(name), unit) ?? inChannel(name, unit);
+export const numberAt = (name, unit) => numberIn(layerValue(name), unit) ?? inChannel(name, unit);
 
 /**
  * The gradient of the loss at one number; undefined where there is none, or the page does not hold it.
  * @param {string} name @param {Unit} unit
  */
 export const gradientAt = (name, unit) =>
-  numberIn(stored(`gradient:${name}`), unit) ??
-  inChannel(`gradient:${name}`, unit);
+  numberIn(stored(`gradient:${name}`), unit) ?? inChannel(`gradient:${name}`, unit);
 
 /** One number of a layer that a unit takes. @param {Layer} layer @param {Unit} unit of the source @param {number} [source] which */
-export const taken = (layer, unit, source = 0) =>
-  need(numberAt(layer.takes[source], unit));
+export const taken = (layer, unit, source = 0) => need(numberAt(layer.takes[source], unit));
 
 /** The tensor that holds a layer's weights. @param {LayerFacts} layer @param {number} [which] */
-export const tensorOf = (layer, which = 0) =>
-  need(stored(layer.weights[which]));
+export const tensorOf = (layer, which = 0) => need(stored(layer.weights[which]));
 
 /** The numbers of all tensors of a layer. @param {Layer} layer */
-export const tensorsOf = (layer) =>
-  layer.weights.map((_, which) => needWhole(tensorOf(layer, which)).data);
+export const tensorsOf = (layer) => layer.weights.map((_, which) => needWhole(tensorOf(layer, which)).data);
 
 /** The numbers of all that a layer takes. @param {Layer} layer */
-export const wholesOf = (layer) =>
-  layer.takes.map((name) => needWhole(layerValue(name)).data);
+export const wholesOf = (layer) => layer.takes.map((name) => needWhole(layerValue(name)).data);
 
 // What follows from the declaration of a layer.
 
 /** @param {Layer | HiddenLayer} layer @returns {LineDeclaration | null} */
-export const lineOf = ({ declaration }) =>
-  declaration && "line" in declaration ? declaration : null;
+export const lineOf = ({ declaration }) => (declaration && "line" in declaration ? declaration : null);
 
 /** The line of a layer with its arrays, as far as the page holds them. @param {Layer | HiddenLayer} layer @param {LineDeclaration} line */
 export function boundLine(layer, line) {
   const sources = layer.takes.map(
-    (name) =>
-      layerValue(name) ?? partOf(shapeOf(name), new Float32Array(0), []),
+    (name) => layerValue(name) ?? partOf(shapeOf(name), new Float32Array(0), []),
   );
   const arrays = arraysOfLine(
     sources,
     layer.weights.map((name) => stored(name)),
   );
-  return bound(line, layer.shape, {
-    ...arrays,
-    ...computedArrays(layer, sources),
-  });
+  return bound(line, layer.shape, { ...arrays, ...computedArrays(layer, sources) });
 }
 
 /**
@@ -147,22 +119,15 @@ export function boundLine(layer, line) {
  * @param {LayerFacts} layer @param {Numbers[]} sources @returns {Record<string, Numbers>}
  */
 function computedArrays(layer, sources) {
-  if (layer.kind === "weighed-sum")
-    return { A: rowOfShares(bagOf(layer), tensorOf(layer).shape[0]) };
+  if (layer.kind === "weighed-sum") return { A: rowOfShares(bagOf(layer), tensorOf(layer).shape[0]) };
   if (layer.kind !== "resize") return {};
-  const [[, rows, columns], [, height, width]] = [
-    sources[0].shape,
-    layer.shape,
-  ];
+  const [[, rows, columns], [, height, width]] = [sources[0].shape, layer.shape];
   /** @param {number} before @param {number} after */
   const matrix = (before, after) => {
     const every = Array.from({ length: after }, (_, at) =>
       rowOfShares(resizingShares(before, after, at), before),
     );
-    return wholeOf(
-      [after, before],
-      Float64Array.from(every.flatMap(({ data }) => Array.from(data))),
-    );
+    return wholeOf([after, before], Float64Array.from(every.flatMap(({ data }) => Array.from(data))));
   };
   return { A: matrix(rows, height), B: matrix(columns, width) };
 }
@@ -176,11 +141,7 @@ function rowOfShares(shares, count) {
 
 /** What each n-gram of the text counts in a bag. @param {LayerFacts} layer */
 const bagOf = (layer) =>
-  bagShares(
-    layer.settings.groups,
-    pageData.ids,
-    (id) => need(tensorOf(layer, 2).row(id))[0],
-  );
+  bagShares(layer.settings.groups, pageData.ids, (id) => need(tensorOf(layer, 2).row(id))[0]);
 
 // What a unit sees of the input.
 
@@ -192,14 +153,11 @@ const SEEING_ALL = ["closed", "attention-weights", "unit-length", "softmax"];
  * @param {string} name @param {Unit} unit @returns {Pair[] | null}
  */
 export function fieldOf(name, unit) {
-  const start = axesOfPlaces(unit).map(
-    (place) => /** @type {Pair} */ ([place, place]),
-  );
+  const start = axesOfPlaces(unit).map((place) => /** @type {Pair} */ ([place, place]));
   if (name === "inputs") return start;
   const layer = knownLayer(name);
   const [source] = layer.takes;
-  if (layer.kind === "flatten")
-    return fieldOf(source, unravel(unit[0], shapeOf(source)));
+  if (layer.kind === "flatten") return fieldOf(source, unravel(unit[0], shapeOf(source)));
   if (layer.kind === "side-by-side" && unit.length === 2) {
     const part = partOfChannel(layer, unit[1]);
     return fieldOf(part.name, [unit[0], part.channel]);
@@ -220,20 +178,13 @@ function followedBack(layer, start) {
     const box = boxes.get(each.name);
     if (!box || each.hidden) continue;
     // In a vector, or where places are not those of the input, everything is seen.
-    if (each.shape.length === 1 || axesOfPlaces(each.shape).length > axes)
-      return null;
+    if (each.shape.length === 1 || axesOfPlaces(each.shape).length > axes) return null;
     for (const source of each.takes) {
-      if (source in pageData.given || pageData.unseeing.includes(source))
-        continue;
+      if (source in pageData.given || pageData.unseeing.includes(source)) continue;
       const seen = sourceBox(each, source, box);
       if (seen.some(([low, high]) => low > high)) continue; // beyond its edges, as a learnt token
       const known = boxes.get(source);
-      boxes.set(
-        source,
-        known
-          ? known.map((range, axis) => joinedRanges(range, seen[axis]))
-          : seen,
-      );
+      boxes.set(source, known ? known.map((range, axis) => joinedRanges(range, seen[axis])) : seen);
     }
   }
   return boxes.get("inputs") ?? [];
@@ -251,10 +202,7 @@ export const windowOf = (layer, unit) =>
   );
 
 /** @param {Pair} one @param {Pair} other @returns {Pair} */
-const joinedRanges = ([low, high], other) => [
-  Math.min(low, other[0]),
-  Math.max(high, other[1]),
-];
+const joinedRanges = ([low, high], other) => [Math.min(low, other[0]), Math.max(high, other[1])];
 
 /** Box of one source that a box of a layer's places sees. @param {Layer | HiddenLayer} layer @param {string} source @param {Pair[]} box */
 function sourceBox(layer, source, box) {
@@ -267,19 +215,11 @@ function sourceBox(layer, source, box) {
     if (line.factors.some((factor) => factor.name === name)) {
       seen = seenThrough(boundLine(layer, line), name, box);
     }
-  } else if (layer.kind === "lstm" || layer.kind === "gru")
-    seen = [[0, box[0][1]]];
-  else if (
-    lengths.join() === axesOfPlaces(layer.shape).join() &&
-    !SEEING_ALL.includes(layer.kind)
-  ) {
+  } else if (layer.kind === "lstm" || layer.kind === "gru") seen = [[0, box[0][1]]];
+  else if (lengths.join() === axesOfPlaces(layer.shape).join() && !SEEING_ALL.includes(layer.kind)) {
     seen = box;
   }
   return seen.map(
-    ([low, high], axis) =>
-      /** @type {Pair} */ ([
-        Math.max(0, low),
-        Math.min(lengths[axis] - 1, high),
-      ]),
+    ([low, high], axis) => /** @type {Pair} */ ([Math.max(0, low), Math.min(lengths[axis] - 1, high)]),
   );
 }

@@ -9,12 +9,7 @@ import { hasLearnt, layerCalled, learntOf, shownLayers } from "./page_data.js";
  * the unit too, by click, key or link, rather than the page.
  * @type {{ view: View, pinned: Pinned | null, isChosen: boolean, isAsked: boolean }}
  */
-export const current = {
-  view: "forward",
-  pinned: null,
-  isChosen: false,
-  isAsked: false,
-};
+export const current = { view: "forward", pinned: null, isChosen: false, isAsked: false };
 
 // The address after #, which remembers the place: #view/layer/unit/weight.
 
@@ -34,10 +29,7 @@ function placeText() {
   const { view, pinned } = current;
   if (!pinned) return `#${view}`;
   const { layer, unit, weight } = pinned;
-  const weightText =
-    weight && weight[1]
-      ? `/${encodeURIComponent(weight[0])}:${weight[1].join(",")}`
-      : "";
+  const weightText = weight && weight[1] ? `/${encodeURIComponent(weight[0])}:${weight[1].join(",")}` : "";
   return `#${view}/${encodeURIComponent(layer.name)}/${unit.join(",")}${weightText}`;
 }
 
@@ -47,8 +39,7 @@ function placeText() {
  * @param {View} view
  */
 export function firstLayer(view) {
-  const last =
-    view === "backward" ? shownLayers.filter(hasLearnt).pop() : undefined;
+  const last = view === "backward" ? shownLayers.filter(hasLearnt).pop() : undefined;
   return last ?? shownLayers[shownLayers.length > 1 ? 1 : 0];
 }
 
@@ -60,8 +51,7 @@ export function placeInAddress() {
   const [viewName, name, unit, weight] = location.hash.slice(1).split("/");
   const view = viewOf(viewName);
   const named = layerCalled(decodeURIComponent(name || ""));
-  const layer =
-    (named ? (named.hidden ? null : named) : firstLayer(view)) ?? null;
+  const layer = (named ? (named.hidden ? null : named) : firstLayer(view)) ?? null;
   return {
     view,
     isNamed: named !== undefined,
@@ -73,10 +63,7 @@ export function placeInAddress() {
 
 /** @param {string} name @returns {View} */
 function viewOf(name) {
-  if (
-    VIEWS.some((view) => view === name) &&
-    document.getElementById(`tab-${name}`)
-  ) {
+  if (VIEWS.some((view) => view === name) && document.getElementById(`tab-${name}`)) {
     return /** @type {View} */ (name);
   }
   return document.getElementById("panel-drove") ? "drove" : "forward";
@@ -88,17 +75,13 @@ function viewOf(name) {
  */
 function weightFrom(layer, text) {
   const [name, index] = decodeURIComponent(text || "").split(":");
-  return index && learntOf(layer).includes(name)
-    ? [name, numbersOf(index)]
-    : null;
+  return index && learntOf(layer).includes(name) ? [name, numbersOf(index)] : null;
 }
 
 // The views as tabs: forward, backward, and what drove the answer.
 
 export const allTabs = () => [
-  .../** @type {NodeListOf<HTMLButtonElement>} */ (
-    document.querySelectorAll("[role=tab]")
-  ),
+  .../** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[role=tab]")),
 ];
 
 /** What else is done before a view is shown. @type {{ act: (view: View) => void }} */
@@ -116,8 +99,7 @@ export function showView(view) {
     tab.setAttribute("aria-selected", isOwn ? "true" : "false");
     tab.tabIndex = isOwn ? 0 : -1;
     // Where tabs do not fit side by side, their list scrolls.
-    if (isOwn && tab.parentElement)
-      tab.parentElement.scrollLeft = tab.offsetLeft - BEFORE_TAB;
+    if (isOwn && tab.parentElement) tab.parentElement.scrollLeft = tab.offsetLeft - BEFORE_TAB;
   }
   for (const [id, isHidden] of Object.entries({
     "panel-network": view !== "forward" && view !== "backward",

@@ -23,9 +23,7 @@ export const fileOf = (original) =>
 export async function readImage(original) {
   const blob = fileOf(original);
   const image = await decoded(blob).catch(() => {
-    throw spoken("unreadable", {
-      name: original instanceof File ? original.name : "",
-    });
+    throw spoken("unreadable", { name: original instanceof File ? original.name : "" });
   });
   const inner = innerSize(image);
   if (app.input.stretch) return fitted(image, inner);
@@ -37,12 +35,7 @@ export async function readImage(original) {
 export function previewImage(original, name) {
   const canvas = element("canvas");
   void readImage(original).then((image) => paintImage(canvas, image));
-  return element(
-    "span",
-    {},
-    canvas,
-    element("span", { class: "hidden" }, nameNode(name)),
-  );
+  return element("span", {}, canvas, element("span", { class: "hidden" }, nameNode(name)));
 }
 
 /**
@@ -52,15 +45,10 @@ export function previewImage(original, name) {
 export function startImages(page, readyOf) {
   /** @param {Iterable<File>} files */
   const take = (files) => {
-    const originals = [...files].map((file) => ({
-      name: file.name,
-      original: file,
-    }));
+    const originals = [...files].map((file) => ({ name: file.name, original: file }));
     if (originals.length) page.take(originals);
   };
-  const fields = ["choose", "photograph"].map(
-    (id) => /** @type {HTMLInputElement} */ (byId(id)),
-  );
+  const fields = ["choose", "photograph"].map((id) => /** @type {HTMLInputElement} */ (byId(id)));
   /** @param {HTMLInputElement} field */
   const takeFrom = (field) => {
     take(field.files || []);

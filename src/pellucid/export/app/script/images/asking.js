@@ -3,11 +3,7 @@
 import { opening } from "../opening.js";
 import { canvasById, element } from "../../../../reports/explain/script/dom.js";
 import { byId } from "../../../../reports/explain/script/dom.js";
-import {
-  centredScale,
-  legend,
-  paintPixels,
-} from "../../../../reports/explain/script/drawing.js";
+import { centredScale, legend, paintPixels } from "../../../../reports/explain/script/drawing.js";
 import { byServer } from "../asking.js";
 import { startPage } from "../page.js";
 import { fileOf, previewImage, readImage, startImages } from "./area.js";
@@ -25,10 +21,7 @@ function pngOf(image) {
   const canvas = element("canvas");
   paintImage(canvas, image);
   return new Promise((resolve, reject) => {
-    canvas.toBlob(
-      (blob) => (blob ? resolve(blob) : reject(new Error("no PNG"))),
-      "image/png",
-    );
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no PNG"))), "image/png");
   });
 }
 
@@ -55,12 +48,7 @@ function paintHeat({ scores }, { image }) {
   const numbers = /** @type {number[]} */ (scores.flat());
   const scale = centredScale(Math.max(...numbers.map(Math.abs)));
   paintImage(canvasById("under"), image ?? blankImage());
-  paintPixels(
-    canvasById("heat"),
-    [scores.length, scores[0].length],
-    numbers,
-    scale,
-  );
+  paintPixels(canvasById("heat"), [scores.length, scores[0].length], numbers, scale);
   byId("drove-legend").replaceChildren(legend(scale));
 }
 

@@ -22,14 +22,9 @@ export function startCamera(seen) {
 /** @param {(image: Image8) => void} seen */
 async function run(seen) {
   sayOf("camera-state", "cameraAsking");
-  const video = Object.assign(element("video"), {
-    muted: true,
-    playsInline: true,
-  });
+  const video = Object.assign(element("video"), { muted: true, playsInline: true });
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({
-      video: { facingMode: "environment" },
-    });
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     camera.stream = stream;
     video.srcObject = stream;
     await video.play();

@@ -1,9 +1,5 @@
 // The image as the model sees it: drawn on, erased, shifted, by pointer and by keys.
-import {
-  byId,
-  canvasById,
-  contextOf,
-} from "../../../../reports/explain/script/dom.js";
+import { byId, canvasById, contextOf } from "../../../../reports/explain/script/dom.js";
 import { app } from "../app.js";
 import { borderColour } from "./pixels.js";
 /** @import { Image8 } from "./pixels.js" */
@@ -14,23 +10,12 @@ import { borderColour } from "./pixels.js";
  * @type {{ image: Image8, ground: number[], tool: Tool, last: [number, number] | null, changed: (image: Image8) =>
  *   void }} ground: the colour that erasing leaves
  */
-const easel = {
-  image: blankImage(),
-  ground: [0, 0, 0],
-  tool: "draw",
-  last: null,
-  changed() {},
-};
+const easel = { image: blankImage(), ground: [0, 0, 0], tool: "draw", last: null, changed() {} };
 
 /** @returns {Image8} */
 export function blankImage() {
   const { height, width, channels } = app.input;
-  return {
-    data: new Uint8Array(height * width * channels),
-    height,
-    width,
-    channels,
-  };
+  return { data: new Uint8Array(height * width * channels), height, width, channels };
 }
 
 /** Show an image that was given: erasing brings back the colour of its border. @param {Image8} image */
@@ -47,8 +32,7 @@ function showOnEasel(image) {
 
 /** Draw an image pixel by pixel. @param {HTMLCanvasElement} canvas @param {Image8} image */
 export function paintImage(canvas, { data, height, width, channels }) {
-  if (canvas.width !== width || canvas.height !== height)
-    Object.assign(canvas, { width, height });
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = contextOf(canvas);
   const shown = context.createImageData(width, height);
   for (let at = 0; at < height * width; at += 1) {
@@ -73,12 +57,7 @@ export function startDrawing(changed) {
     if (event.buttons) follow(event);
   };
   canvas.onkeydown = (event) => {
-    const step = {
-      ArrowLeft: [0, -1],
-      ArrowRight: [0, 1],
-      ArrowUp: [-1, 0],
-      ArrowDown: [1, 0],
-    }[event.key];
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
     if (!step) return;
     event.preventDefault();
     shiftBy(step[0], step[1]);
@@ -96,10 +75,7 @@ export function startDrawing(changed) {
 function chooseTool(tool) {
   easel.tool = tool;
   for (const each of ["draw", "erase", "shift"]) {
-    byId(`tool-${each}`).setAttribute(
-      "aria-pressed",
-      each === tool ? "true" : "false",
-    );
+    byId(`tool-${each}`).setAttribute("aria-pressed", each === tool ? "true" : "false");
   }
 }
 
@@ -121,12 +97,8 @@ function follow(event) {
     stroke([oldRow, oldColumn], [row, column]);
     return;
   }
-  const [down, across] = [
-    Math.round(row - oldRow),
-    Math.round(column - oldColumn),
-  ];
-  if (!easel.last || down || across)
-    easel.last = [oldRow + down, oldColumn + across];
+  const [down, across] = [Math.round(row - oldRow), Math.round(column - oldColumn)];
+  if (!easel.last || down || across) easel.last = [oldRow + down, oldColumn + across];
   if (down || across) shiftBy(down, across);
 }
 
@@ -140,11 +112,7 @@ function stroke(from, to) {
   const steps = Math.ceil(2 * length) + 1;
   for (let step = 1; step <= steps; step += 1) {
     const share = step / steps;
-    dab(
-      image,
-      from[0] + (to[0] - from[0]) * share,
-      from[1] + (to[1] - from[1]) * share,
-    );
+    dab(image, from[0] + (to[0] - from[0]) * share, from[1] + (to[1] - from[1]) * share);
   }
   change(image);
 }
@@ -156,20 +124,13 @@ function stroke(from, to) {
 function dab({ data, height, width, channels }, row, column) {
   const radius = Math.max(1, Math.max(height, width) / 24);
   const paint = easel.tool === "erase" ? easel.ground : colourChosen();
-  for (
-    let r = Math.max(0, Math.floor(row - radius - 1));
-    r < Math.min(height, row + radius + 1);
-    r += 1
-  ) {
+  for (let r = Math.max(0, Math.floor(row - radius - 1)); r < Math.min(height, row + radius + 1); r += 1) {
     for (
       let c = Math.max(0, Math.floor(column - radius - 1));
       c < Math.min(width, column + radius + 1);
       c += 1
     ) {
-      const cover = Math.min(
-        1,
-        Math.max(0, radius + 0.5 - Math.hypot(r + 0.5 - row, c + 0.5 - column)),
-      );
+      const cover = Math.min(1, Math.max(0, radius + 0.5 - Math.hypot(r + 0.5 - row, c + 0.5 - column)));
       for (let part = 0; part < channels; part += 1) {
         const at = (r * width + c) * channels + part;
         const wanted = Math.round(data[at] + (paint[part] - data[at]) * cover);
@@ -183,9 +144,7 @@ function dab({ data, height, width, channels }, row, column) {
 function colourChosen() {
   const field = /** @type {HTMLInputElement} */ (byId("colour"));
   if (field.type !== "color") return [Number(field.value)];
-  return [1, 3, 5].map((start) =>
-    parseInt(field.value.slice(start, start + 2), 16),
-  );
+  return [1, 3, 5].map((start) => parseInt(field.value.slice(start, start + 2), 16));
 }
 
 /**
@@ -198,12 +157,9 @@ function shiftBy(down, across) {
   for (let row = 0; row < height; row += 1) {
     const fromRow = Math.min(height - 1, Math.max(0, row - down));
     for (let column = 0; column < width; column += 1) {
-      const from =
-        (fromRow * width + Math.min(width - 1, Math.max(0, column - across))) *
-        channels;
+      const from = (fromRow * width + Math.min(width - 1, Math.max(0, column - across))) * channels;
       for (let part = 0; part < channels; part += 1) {
-        moved.data[(row * width + column) * channels + part] =
-          data[from + part];
+        moved.data[(row * width + column) * channels + part] = data[from + part];
       }
     }
   }

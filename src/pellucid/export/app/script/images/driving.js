@@ -10,16 +10,8 @@ import {
 } from "../../../../reports/explain/script/attributions.js";
 import { gradientsFrom } from "../../../../reports/explain/script/backward.js";
 import { byId, canvasById } from "../../../../reports/explain/script/dom.js";
-import {
-  centredScale,
-  legend,
-  paintPixels,
-  scaleOf,
-} from "../../../../reports/explain/script/drawing.js";
-import {
-  pageData,
-  stored,
-} from "../../../../reports/explain/script/page_data.js";
+import { centredScale, legend, paintPixels, scaleOf } from "../../../../reports/explain/script/drawing.js";
+import { pageData, stored } from "../../../../reports/explain/script/page_data.js";
 import { runNetwork } from "../answer.js";
 import { app } from "../app.js";
 import { decision } from "../decision.js";
@@ -32,12 +24,7 @@ const PAUSE_OF_HAND = 150;
 const STEPS_OF_WAY = 32;
 
 /** @param {Map<string, Whole>} values @returns {Run} */
-const runOf = (values) => ({
-  layers: pageData.layers,
-  values,
-  weights: stored,
-  Kind: Float32Array,
-});
+const runOf = (values) => ({ layers: pageData.layers, values, weights: stored, Kind: Float32Array });
 
 /** @param {Whole} inputs */
 const runOn = (inputs) => runOf(runNetwork(inputs, pageData.layers));
@@ -58,21 +45,14 @@ const MAPS = {
     ),
   "integrated-gradients": (run, best) => {
     const inputs = inputsOf(run);
-    return integratedGradients(
-      runOn,
-      (each) => startOf(each, best),
-      inputs,
-      paintOf(inputs),
-      STEPS_OF_WAY,
-    );
+    return integratedGradients(runOn, (each) => startOf(each, best), inputs, paintOf(inputs), STEPS_OF_WAY);
   },
   occlusion: (run, best) => {
     const { temperature } = app.members[0];
     const said = (/** @type {Whole} */ image) =>
-      decision.said(
-        Float64Array.from(need(runOn(image).values.get(pageData.output)).data),
-        temperature,
-      )[best];
+      decision.said(Float64Array.from(need(runOn(image).values.get(pageData.output)).data), temperature)[
+        best
+      ];
     return occlusion(inputsOf(run), said);
   },
 };
@@ -93,11 +73,7 @@ export function showDriving(answer) {
   select.onchange = () => showDriving(answer);
   clearTimeout(drawnLater.timer);
   if (AT_ONCE.includes(select.value)) drawMap(select.value, answer);
-  else
-    drawnLater.timer = setTimeout(
-      () => drawMap(select.value, answer),
-      PAUSE_OF_HAND,
-    );
+  else drawnLater.timer = setTimeout(() => drawMap(select.value, answer), PAUSE_OF_HAND);
 }
 
 /** @param {string} by the explanation @param {Pick<OpenedAnswer, "said" | "values">} answer */
@@ -110,10 +86,7 @@ function drawMap(by, { said, values }) {
     drawMap(select.value, { said, values });
     return;
   }
-  const scale =
-    by === "grad-cam"
-      ? scaleOf(map.data)
-      : centredScale(Math.max(...map.data.map(Math.abs)));
+  const scale = by === "grad-cam" ? scaleOf(map.data) : centredScale(Math.max(...map.data.map(Math.abs)));
   paintPixels(canvasById("heat"), map.shape, map.data, scale);
   byId("heat-legend").replaceChildren(legend(scale));
 }

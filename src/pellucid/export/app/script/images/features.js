@@ -24,12 +24,10 @@ function inGroups({ data, height, width, channels }, longest) {
       const to = Math.floor(row / side) * columns + Math.floor(column / side);
       counts[to] += 1;
       const from = (row * width + column) * channels;
-      for (let part = 0; part < channels; part += 1)
-        sums[to * channels + part] += data[from + part];
+      for (let part = 0; part < channels; part += 1) sums[to * channels + part] += data[from + part];
     }
   }
-  for (let at = 0; at < sums.length; at += 1)
-    sums[at] /= counts[Math.floor(at / channels)];
+  for (let at = 0; at < sums.length; at += 1) sums[at] /= counts[Math.floor(at / channels)];
   return { data: sums, height: rows, width: columns, channels, side };
 }
 
@@ -64,16 +62,10 @@ function rounded(number) {
  * @param {number} height @param {number} width @returns {Grid}
  */
 function gridOf(height, width) {
-  const wanted = Math.max(
-    SMALLEST_CELL,
-    rounded(Math.sqrt(height * width) / CELLS_A_SIDE),
-  );
+  const wanted = Math.max(SMALLEST_CELL, rounded(Math.sqrt(height * width) / CELLS_A_SIDE));
   const cell = Math.min(wanted, height, width);
   const [rows, columns] = [Math.floor(height / cell), Math.floor(width / cell)];
-  const [top, left] = [
-    Math.floor((height - rows * cell) / 2),
-    Math.floor((width - columns * cell) / 2),
-  ];
+  const [top, left] = [Math.floor((height - rows * cell) / 2), Math.floor((width - columns * cell) / 2)];
   return { cell, rows, columns, top, left };
 }
 
@@ -103,13 +95,9 @@ function gradientOfPixel({ data, height, width, channels }, row, column) {
     /** @param {number} r @param {number} c */
     const at = (r, c) => data[(r * width + c) * channels + part];
     const isInner = row > 0 && row < height - 1;
-    const down = isInner
-      ? single(at(row + 1, column) - at(row - 1, column))
-      : 0;
+    const down = isInner ? single(at(row + 1, column) - at(row - 1, column)) : 0;
     const isBetween = column > 0 && column < width - 1;
-    const across = isBetween
-      ? single(at(row, column + 1) - at(row, column - 1))
-      : 0;
+    const across = isBetween ? single(at(row, column + 1) - at(row, column - 1)) : 0;
     const square = single(single(down * down) + single(across * across));
     if (square > longest) {
       longest = square;
@@ -125,24 +113,15 @@ function votesOfCells(pixels, { cell, rows, columns, top, left }) {
   const upper = new Float64Array(lower.length);
   for (let row = 0; row < rows * cell; row += 1) {
     for (let column = 0; column < columns * cell; column += 1) {
-      const { down, across } = gradientOfPixel(
-        pixels,
-        top + row,
-        left + column,
-      );
+      const { down, across } = gradientOfPixel(pixels, top + row, left + column);
       const strength = single(Math.sqrt(down * down + across * across));
       const { bin, part } = turnOf(down, across);
-      const first =
-        (Math.floor(row / cell) * columns + Math.floor(column / cell)) *
-        ORIENTATIONS;
+      const first = (Math.floor(row / cell) * columns + Math.floor(column / cell)) * ORIENTATIONS;
       lower[first + bin] += single(strength * single(1 - part));
       upper[first + ((bin + 1) % ORIENTATIONS)] += single(strength * part);
     }
   }
-  return Float32Array.from(
-    lower,
-    (sum, at) => single(sum + upper[at]) / (cell * cell),
-  );
+  return Float32Array.from(lower, (sum, at) => single(sum + upper[at]) / (cell * cell));
 }
 
 /**
@@ -150,8 +129,7 @@ function votesOfCells(pixels, { cell, rows, columns, top, left }) {
  * @param {number} down @param {number} across
  */
 function turnOf(down, across) {
-  let turn =
-    single(single(Math.atan2(down, across)) * BINS_PER_RADIAN) % ORIENTATIONS;
+  let turn = single(single(Math.atan2(down, across)) * BINS_PER_RADIAN) % ORIENTATIONS;
   if (turn < 0) turn = single(turn + ORIENTATIONS);
   turn = single(turn - 0.5);
   const low = Math.floor(turn);
@@ -167,12 +145,8 @@ function normalised(cells, grid) {
     const [row, column] = [Math.floor(block / across), block % across];
     const own = found.subarray(block * size, (block + 1) * size);
     for (let part = 0; part < high * wide; part += 1) {
-      const cell =
-        (row + Math.floor(part / wide)) * grid.columns + column + (part % wide);
-      own.set(
-        cells.subarray(cell * ORIENTATIONS, (cell + 1) * ORIENTATIONS),
-        part * ORIENTATIONS,
-      );
+      const cell = (row + Math.floor(part / wide)) * grid.columns + column + (part % wide);
+      own.set(cells.subarray(cell * ORIENTATIONS, (cell + 1) * ORIENTATIONS), part * ORIENTATIONS);
     }
     bringToLength1(own);
     for (let at = 0; at < size; at += 1) own[at] = Math.min(own[at], CLIP);
@@ -200,15 +174,10 @@ const LONGEST_OF_HOG = 64;
 export const FEATURES = {
   // Square roots bring out the differences between dark pixels as much as those between bright ones.
   pixels: (image) =>
-    inGroups(image, LONGEST_OF_PIXELS).data.map((number) =>
-      Math.sqrt(Math.fround(number / 255)),
-    ),
+    inGroups(image, LONGEST_OF_PIXELS).data.map((number) => Math.sqrt(Math.fround(number / 255))),
   hog(image) {
     const found = inGroups(image, LONGEST_OF_HOG);
-    return histograms({
-      ...found,
-      data: found.data.map((number) => number / 255),
-    });
+    return histograms({ ...found, data: found.data.map((number) => number / 255) });
   },
 };
 
@@ -224,11 +193,7 @@ const DEGREES = 180 / ORIENTATIONS;
 function smaller(longest) {
   const { height, width } = app.input;
   const side = Math.ceil(Math.max(height, width) / longest);
-  return {
-    side,
-    rows: Math.ceil(height / side),
-    columns: Math.ceil(width / side),
-  };
+  return { side, rows: Math.ceil(height / side), columns: Math.ceil(width / side) };
 }
 
 /**
@@ -253,15 +218,9 @@ function nameOfPixel(column) {
   const { side, columns } = pixelPlaces();
   const { channels } = app.input;
   const place = Math.floor(column / channels);
-  const spot = spotOf(
-    Math.floor(place / columns) * side,
-    (place % columns) * side,
-    side,
-  );
+  const spot = spotOf(Math.floor(place / columns) * side, (place % columns) * side, side);
   const colour =
-    channels === 1
-      ? ""
-      : say(/** @type {const} */ (["red", "green", "blue"])[column % channels]);
+    channels === 1 ? "" : say(/** @type {const} */ (["red", "green", "blue"])[column % channels]);
   return say("pixelAt", { ...spot, colour });
 }
 
@@ -287,37 +246,17 @@ function placeInHog(column) {
   const inBlock = Math.floor(column / ORIENTATIONS) % (high * wide);
   const block = Math.floor(column / (high * wide * ORIENTATIONS));
   const [blockRow, blockColumn] = [Math.floor(block / across), block % across];
-  const [row, of] = [
-    blockRow + Math.floor(inBlock / wide),
-    blockColumn + (inBlock % wide),
-  ];
-  return {
-    grid,
-    side,
-    row,
-    of,
-    blockRow,
-    blockColumn,
-    orientation: column % ORIENTATIONS,
-  };
+  const [row, of] = [blockRow + Math.floor(inBlock / wide), blockColumn + (inBlock % wide)];
+  return { grid, side, row, of, blockRow, blockColumn, orientation: column % ORIENTATIONS };
 }
 
 /** @param {number} column */
 function nameOfGradient(column) {
-  const { grid, side, row, of, blockRow, blockColumn, orientation } =
-    placeInHog(column);
-  const [top, left] = [
-    (grid.top + row * grid.cell) * side,
-    (grid.left + of * grid.cell) * side,
-  ];
+  const { grid, side, row, of, blockRow, blockColumn, orientation } = placeInHog(column);
+  const [top, left] = [(grid.top + row * grid.cell) * side, (grid.left + of * grid.cell) * side];
   const spot = spotOf(top, left, grid.cell * side);
   const from = orientation * DEGREES;
-  return say("gradientAt", {
-    ...spot,
-    from,
-    to: from + DEGREES,
-    block: `(${blockRow}, ${blockColumn})`,
-  });
+  return say("gradientAt", { ...spot, from, to: from + DEGREES, block: `(${blockRow}, ${blockColumn})` });
 }
 
 /** @param {Float64Array} adds */

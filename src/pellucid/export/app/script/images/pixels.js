@@ -21,9 +21,7 @@ const sinc = (x) => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI));
 
 /** @param {number} x */
 const lanczos = (x) =>
-  x >= -LANCZOS_SUPPORT && x < LANCZOS_SUPPORT
-    ? sinc(x) * sinc(x / LANCZOS_SUPPORT)
-    : 0;
+  x >= -LANCZOS_SUPPORT && x < LANCZOS_SUPPORT ? sinc(x) * sinc(x / LANCZOS_SUPPORT) : 0;
 
 /** At another size. @param {Image8} image @param {number} height @param {number} width */
 function resampled(image, height, width) {
@@ -35,10 +33,8 @@ function resampled(image, height, width) {
   const rows = filterWeights(small.height, image.height / down, height);
   /** @type {((one: Image8) => Image8)[]} */
   const passes = [];
-  if (image.width / across !== width)
-    passes.push((one) => alongRows(one, columns));
-  if (image.height / down !== height)
-    passes.push((one) => alongColumns(one, rows));
+  if (image.width / across !== width) passes.push((one) => alongRows(one, columns));
+  if (image.height / down !== height) passes.push((one) => alongColumns(one, rows));
   if (isColumnsFirst(small, height, width)) passes.reverse();
   return passes.reduce((one, pass) => pass(one), small);
 }
@@ -50,9 +46,7 @@ function resampled(image, height, width) {
  * @param {Image8} image @param {number} height @param {number} width
  */
 const isColumnsFirst = (image, height, width) =>
-  app.input.columnsMayBeFirst &&
-  image.height > height &&
-  image.height - height > 2 * (image.width - width);
+  app.input.columnsMayBeFirst && image.height > height && image.height - height > 2 * (image.width - width);
 
 /**
  * Means of blocks of pixels; those at the right and lower border may be smaller.
@@ -65,21 +59,15 @@ function reduced({ data, height, width, channels }, down, across) {
   for (let row = 0; row < rows; row += 1) {
     const [top, bottom] = [row * down, Math.min(height, (row + 1) * down)];
     for (let column = 0; column < columns; column += 1) {
-      const [left, right] = [
-        column * across,
-        Math.min(width, (column + 1) * across),
-      ];
+      const [left, right] = [column * across, Math.min(width, (column + 1) * across)];
       const count = (bottom - top) * (right - left);
       const factor = Math.floor(Math.fround(2 ** 24 / count));
       for (let channel = 0; channel < channels; channel += 1) {
         let sum = Math.floor(count / 2);
         for (let y = top; y < bottom; y += 1) {
-          for (let x = left; x < right; x += 1)
-            sum += data[(y * width + x) * channels + channel];
+          for (let x = left; x < right; x += 1) sum += data[(y * width + x) * channels + channel];
         }
-        made[(row * columns + column) * channels + channel] = Math.floor(
-          (sum * factor) / 2 ** 24,
-        );
+        made[(row * columns + column) * channels + channel] = Math.floor((sum * factor) / 2 ** 24);
       }
     }
   }
@@ -104,22 +92,15 @@ function filterWeights(size, extent, newSize) {
       lanczos((k + first - centre + 0.5) * (1 / stretch)),
     );
     const sum = exact.reduce((total, weight) => total + weight, 0);
-    return {
-      first,
-      weights: Float64Array.from(exact, (weight) =>
-        fixed(sum === 0 ? weight : weight / sum),
-      ),
-    };
+    return { first, weights: Float64Array.from(exact, (weight) => fixed(sum === 0 ? weight : weight / sum)) };
   });
 }
 
 /** @param {number} weight */
-const fixed = (weight) =>
-  Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * 2 ** PRECISION);
+const fixed = (weight) => Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * 2 ** PRECISION);
 
 /** @param {number} sum in fixed point */
-const clipped = (sum) =>
-  Math.min(255, Math.max(0, Math.floor(sum / 2 ** PRECISION)));
+const clipped = (sum) => Math.min(255, Math.max(0, Math.floor(sum / 2 ** PRECISION)));
 
 /** @typedef {ReturnType<typeof filterWeights>} Weights */
 
@@ -135,8 +116,7 @@ function alongRows({ data, height, width, channels }, columns) {
           sum += data[at] * weights[k];
           at += channels;
         }
-        made[(row * columns.length + column) * channels + channel] =
-          clipped(sum);
+        made[(row * columns.length + column) * channels + channel] = clipped(sum);
       }
     });
   }
@@ -150,8 +130,7 @@ function alongColumns({ data, width, channels }, rows) {
   rows.forEach(({ first, weights }, row) => {
     for (let place = 0; place < length; place += 1) {
       let sum = ROUNDING;
-      for (let k = 0; k < weights.length; k += 1)
-        sum += data[(first + k) * length + place] * weights[k];
+      for (let k = 0; k < weights.length; k += 1) sum += data[(first + k) * length + place] * weights[k];
       made[row * length + place] = clipped(sum);
     }
   });
@@ -207,15 +186,11 @@ function means({ data, height, width, channels }, side, orientation) {
       for (let x = left; x < columns * side + left; x += 1) {
         const from = (start + Math.min(width - 1, Math.max(0, x))) * channels;
         const to = Math.floor((x - left) / side) * channels;
-        for (let part = 0; part < channels; part += 1)
-          sums[to + part] += data[from + part];
+        for (let part = 0; part < channels; part += 1) sums[to + part] += data[from + part];
       }
     }
     for (let at = 0; at < sums.length; at += channels) {
-      made.set(
-        asInJpeg(sums.subarray(at, at + channels), side * side),
-        row * sums.length + at,
-      );
+      made.set(asInJpeg(sums.subarray(at, at + channels), side * side), row * sums.length + at);
     }
   }
   return { data: made, height: rows, width: columns, channels };
@@ -227,11 +202,7 @@ function means({ data, height, width, channels }, side, orientation) {
  * @param {Float64Array} sums of red, green and blue @param {number} count of pixels
  */
 function asInJpeg(sums, count) {
-  const [red, green, blue] = [
-    sums[0] / count,
-    sums[1] / count,
-    sums[2] / count,
-  ];
+  const [red, green, blue] = [sums[0] / count, sums[1] / count, sums[2] / count];
   const y = Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
   const cb = Math.round(-0.168735892 * red - 0.331264108 * green + 0.5 * blue);
   const cr = Math.round(0.5 * red - 0.418687589 * green - 0.081312411 * blue);
@@ -250,11 +221,8 @@ function orientationOf(start) {
   let at = 2;
   while (at + 10 < start.byteLength && start.getUint8(at) === 0xff) {
     const length = start.getUint16(at + 2);
-    const isExif = EXIF.every(
-      (byte, index) => start.getUint8(at + 4 + index) === byte,
-    );
-    if (start.getUint8(at + 1) === 0xe1 && isExif)
-      return orientationIn(start, at + 10);
+    const isExif = EXIF.every((byte, index) => start.getUint8(at + 4 + index) === byte);
+    if (start.getUint8(at + 1) === 0xe1 && isExif) return orientationIn(start, at + 10);
     at += 2 + length;
   }
   return 1;
@@ -270,8 +238,7 @@ function orientationIn(start, tiff) {
   for (let entry = 0; entry < count; entry += 1) {
     const at = directory + 2 + 12 * entry;
     if (at + 12 > start.byteLength) return 1;
-    if (start.getUint16(at, isLittle) === ORIENTATION)
-      return start.getUint16(at + 8, isLittle);
+    if (start.getUint16(at, isLittle) === ORIENTATION) return start.getUint16(at + 8, isLittle);
   }
   return 1;
 }
@@ -312,16 +279,10 @@ export function fitted(image, [rows, columns]) {
   const data = new Uint8Array(height * width * channels);
   const colour = borderColour(own);
   for (let at = 0; at < data.length; at += 1) data[at] = colour[at % channels];
-  const [top, left] = [
-    Math.floor((height - rows) / 2),
-    Math.floor((width - columns) / 2),
-  ];
+  const [top, left] = [Math.floor((height - rows) / 2), Math.floor((width - columns) / 2)];
   for (let row = 0; row < rows; row += 1) {
     const start = row * columns * channels;
-    data.set(
-      inner.data.subarray(start, start + columns * channels),
-      ((top + row) * width + left) * channels,
-    );
+    data.set(inner.data.subarray(start, start + columns * channels), ((top + row) * width + left) * channels);
   }
   return { data, height, width, channels };
 }
@@ -333,12 +294,7 @@ export function fitted(image, [rows, columns]) {
 function grey({ data, height, width }) {
   const made = new Uint8Array(height * width);
   for (let at = 0; at < made.length; at += 1) {
-    made[at] =
-      (data[3 * at] * 19595 +
-        data[3 * at + 1] * 38470 +
-        data[3 * at + 2] * 7471 +
-        0x8000) >>
-      16;
+    made[at] = (data[3 * at] * 19595 + data[3 * at + 1] * 38470 + data[3 * at + 2] * 7471 + 0x8000) >> 16;
   }
   return { data: made, height, width, channels: 1 };
 }
@@ -350,18 +306,13 @@ function grey({ data, height, width }) {
 export function borderColour({ data, height, width, channels }) {
   return Array.from({ length: channels }, (_, channel) => {
     /** @param {number} row @param {number} column */
-    const at = (row, column) =>
-      data[(row * width + column) * channels + channel];
+    const at = (row, column) => data[(row * width + column) * channels + channel];
     const border = [];
-    for (let column = 0; column < width; column += 1)
-      border.push(at(0, column), at(height - 1, column));
-    for (let row = 0; row < height; row += 1)
-      border.push(at(row, 0), at(row, width - 1));
+    for (let column = 0; column < width; column += 1) border.push(at(0, column), at(height - 1, column));
+    for (let row = 0; row < height; row += 1) border.push(at(row, 0), at(row, width - 1));
     border.sort((one, other) => one - other);
     const middle = border.length / 2;
-    return Math.floor(
-      (border[Math.ceil(middle) - 1] + border[Math.floor(middle)]) / 2,
-    );
+    return Math.floor((border[Math.ceil(middle) - 1] + border[Math.floor(middle)]) / 2);
   });
 }
 

@@ -21,8 +21,7 @@ function mapsOf({ data, height, width, channels }, isMirrored) {
     for (let row = 0; row < height; row += 1) {
       for (let column = 0; column < width; column += 1) {
         const from = isMirrored ? width - 1 - column : column;
-        maps[(channel * height + row) * width + column] =
-          data[(row * width + from) * channels + channel];
+        maps[(channel * height + row) * width + column] = data[(row * width + from) * channels + channel];
       }
     }
   }
@@ -35,8 +34,7 @@ const featureKind = (body) => /** @type {FeatureKind} */ (body.input.features);
 /** Draw the image at the beginning of the overview, and below what drove the answer. @param {Image8} image @param {OpenedAnswer} answer */
 function pictureInput(image, answer) {
   const copy = document.querySelector("[data-input-copy]");
-  if (copy && !copy.firstChild)
-    copy.append(element("canvas", { "aria-hidden": "true" }));
+  if (copy && !copy.firstChild) copy.append(element("canvas", { "aria-hidden": "true" }));
   const under = document.getElementById("under");
   for (const canvas of [copy?.firstChild, under]) {
     if (canvas instanceof HTMLCanvasElement) paintImage(canvas, image);

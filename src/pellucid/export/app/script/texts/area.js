@@ -7,8 +7,7 @@ import { textsOfFile } from "./tables.js";
 /** @import { TextFacts } from "./types.js" */
 
 const BLANK = /^[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}]*$/u;
-const HALF_A_PAIR =
-  /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
 /** Refuse what is no text. @param {string} text */
 function requireText(text) {
@@ -32,8 +31,7 @@ export function chooseWord(start, end) {
 /** @param {Original} original @returns {Promise<string>} */
 export async function givenText(original) {
   const text = original instanceof File ? await original.text() : original.text;
-  if (!(original instanceof File) && original.error)
-    throw new Error(original.error);
+  if (!(original instanceof File) && original.error) throw new Error(original.error);
   requireText(text);
   return text;
 }
@@ -46,11 +44,7 @@ export function previewText(original) {
   const text = original instanceof File ? original.name : original.text;
   const characters = [...text];
   const cut = characters.length > PREVIEWED ? "\u2026" : "";
-  return element(
-    "span",
-    { class: "foreign" },
-    characters.slice(0, PREVIEWED).join("") + cut,
-  );
+  return element("span", { class: "foreign" }, characters.slice(0, PREVIEWED).join("") + cut);
 }
 
 /**

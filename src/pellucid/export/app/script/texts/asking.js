@@ -3,22 +3,13 @@
 import { opening } from "../opening.js";
 import { byServer } from "../asking.js";
 import { startPage } from "../page.js";
-import {
-  chooseWord,
-  givenText,
-  previewText,
-  putInField,
-  startTexts,
-} from "./area.js";
+import { chooseWord, givenText, previewText, putInField, startTexts } from "./area.js";
 import { showLosses } from "./highlight.js";
 /** @import { Pair } from "../../../../reports/explain/script/types.js" */
 /** @import { OnPage } from "../types.js" */
 
 /** @param {string} text */
-const questionOf = async (text) => ({
-  body: JSON.stringify({ text }),
-  type: "application/json",
-});
+const questionOf = async (text) => ({ body: JSON.stringify({ text }), type: "application/json" });
 
 /** @param {Record<string, any>} found @param {string} text */
 function paintWords({ pieces, scores }, text) {

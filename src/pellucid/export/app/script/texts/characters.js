@@ -39,11 +39,7 @@ export function utf8Of(point) {
 }
 
 /** The code points of a text; half of a surrogate pair is one of its own. @param {string} text */
-const pointsOf = (text) =>
-  Array.from(
-    text,
-    (character) => /** @type {number} */ (character.codePointAt(0)),
-  );
+const pointsOf = (text) => Array.from(text, (character) => /** @type {number} */ (character.codePointAt(0)));
 
 const AT_ONCE = 8192;
 
@@ -64,10 +60,7 @@ function textOf(points) {
  * @param {string} text
  */
 export const writable = (text) =>
-  text.replace(
-    /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
-    "?",
-  );
+  text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "?");
 
 // Kinds of code points and the normal form of texts, as the Python that exported the model sees them.
 //
@@ -94,8 +87,7 @@ const KIND = 7;
 export const JOINER = 0x200d;
 
 const POINTS = 0x110000;
-const UNSEEN =
-  /[\u00ad\u061c\u180e\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\u{e0001}/gu;
+const UNSEEN = /[\u00ad\u061c\u180e\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\u{e0001}/gu;
 
 /** The table of all code points, and the runs it was filled from. */
 const table = new Uint8Array(POINTS);
@@ -127,9 +119,7 @@ const isAscii = (text) => !/[^\0-\x7f]/.test(text);
 export function normalised(text) {
   if (isAscii(text)) return text.toLowerCase();
   return byRuns(text.replace(UNSEEN, ""), (run) =>
-    withSmallSigmas(
-      run.normalize("NFKC").replaceAll("\u2019", "'"),
-    ).toLowerCase(),
+    withSmallSigmas(run.normalize("NFKC").replaceAll("\u2019", "'")).toLowerCase(),
   );
 }
 
@@ -144,12 +134,7 @@ function withSmallSigmas(text) {
   /** @param {number} at @param {number} step */
   const isCased = (at, step) => {
     let place = at + step;
-    while (
-      place >= 0 &&
-      place < points.length &&
-      isOf(points[place], IGNORABLE)
-    )
-      place += step;
+    while (place >= 0 && place < points.length && isOf(points[place], IGNORABLE)) place += step;
     return place >= 0 && place < points.length && isOf(points[place], CASED);
   };
   return Array.from(text, (character, at) => {
@@ -183,9 +168,7 @@ const UNSEEN_SPACE = 0x200b;
 
 /** @param {number} point */
 export const isWhite = (point) =>
-  kindOf(point) === SPACE &&
-  point !== UNSEEN_SPACE &&
-  (!isControl(point) || WHITE_CONTROLS.has(point));
+  kindOf(point) === SPACE && point !== UNSEEN_SPACE && (!isControl(point) || WHITE_CONTROLS.has(point));
 
 /** @param {number} point */
 const isControl = (point) => point < 0x20 || (point >= 0x7f && point < 0xa0);
@@ -213,22 +196,14 @@ export function aligned(written, read = normalised) {
   characters.forEach((character, at) => {
     end += character.length;
     if (at + 1 < characters.length && belongs(characters[at + 1])) return;
-    for (
-      let count = pointsOf(read(written.slice(begin, end))).length;
-      count > 0;
-      count -= 1
-    ) {
+    for (let count = pointsOf(read(written.slice(begin, end))).length; count > 0; count -= 1) {
       starts.push(begin);
       ends.push(end);
     }
     begin = end;
   });
   if (starts.length === points.length) return { points, starts, ends };
-  return {
-    points,
-    starts: points.map(() => 0),
-    ends: points.map(() => written.length),
-  };
+  return { points, starts: points.map(() => 0), ends: points.map(() => written.length) };
 }
 
 /**
@@ -248,11 +223,8 @@ function asItStands(text) {
 /** Whether normalisation may join a character to the one before. @param {string} character */
 function belongs(character) {
   const point = /** @type {number} */ (character.codePointAt(0));
-  if (isUnseen(character) || (kindOf(point) === MARK && !joinsEmoji(point)))
-    return true;
-  return (
-    (point >= 0x1160 && point <= 0x11ff) || (point >= 0xff9e && point <= 0xff9f)
-  );
+  if (isUnseen(character) || (kindOf(point) === MARK && !joinsEmoji(point))) return true;
+  return (point >= 0x1160 && point <= 0x11ff) || (point >= 0xff9e && point <= 0xff9f);
 }
 
 /**

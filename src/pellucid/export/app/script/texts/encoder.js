@@ -12,13 +12,7 @@ import {
   utf8Of,
   writable,
 } from "./characters.js";
-import {
-  bytesReader,
-  entriesReader,
-  FIRST,
-  gramsReader,
-  UNKNOWN,
-} from "./grams.js";
+import { bytesReader, entriesReader, FIRST, gramsReader, UNKNOWN } from "./grams.js";
 import { APOSTROPHE } from "./words.js";
 /** @import { Pair } from "../../../../reports/explain/script/types.js" */
 /** @import { Aligned, Encoder, EncoderFacts, Found, MergesFacts, PiecesFacts, Reader, UnigramFacts } from "./types.js" */
@@ -45,9 +39,7 @@ function subWordsReader({ merges }) {
   const learnt = mergesOf(merges);
   return (text) => {
     const even = evenlySpaced(aligned(text));
-    return runsOf(even.points).flatMap(([start, end]) =>
-      tokensOf(learnt, even, start, end),
-    );
+    return runsOf(even.points).flatMap(([start, end]) => tokensOf(learnt, even, start, end));
   };
 }
 
@@ -56,9 +48,7 @@ function subWordsReader({ merges }) {
  * @param {Pair[]} merges
  */
 function mergesOf(merges) {
-  const spelt = Array.from({ length: BYTES }, (_, byte) =>
-    String.fromCharCode(byte),
-  );
+  const spelt = Array.from({ length: BYTES }, (_, byte) => String.fromCharCode(byte));
   const numbers = new Map(spelt.map((token, number) => [token, number]));
   /** @type {Map<number, { rank: number, token: number }>} */
   const learnt = new Map();
@@ -68,10 +58,7 @@ function mergesOf(merges) {
       numbers.set(token, spelt.length);
       spelt.push(token);
     }
-    learnt.set(pairOf(first, second), {
-      rank,
-      token: /** @type {number} */ (numbers.get(token)),
-    });
+    learnt.set(pairOf(first, second), { rank, token: /** @type {number} */ (numbers.get(token)) });
   });
   return learnt;
 }
@@ -91,9 +78,7 @@ function evenlySpaced({ points, starts, ends }) {
       even.starts.push(starts[at - 1]);
       even.ends.push(ends[at - 1]);
     }
-    even.points.push(
-      point >= 0xd800 && point <= 0xdfff ? QUESTION_MARK : point,
-    );
+    even.points.push(point >= 0xd800 && point <= 0xdfff ? QUESTION_MARK : point);
     even.starts.push(starts[at]);
     even.ends.push(ends[at]);
   });
@@ -119,32 +104,21 @@ function runsOf(points) {
  */
 function endingEnd(points, start) {
   if (points[start] !== APOSTROPHE) return 0;
-  const found = ENDINGS.find((ending) =>
-    ending.every((letter, at) => points[start + 1 + at] === letter),
-  );
+  const found = ENDINGS.find((ending) => ending.every((letter, at) => points[start + 1 + at] === letter));
   return found ? start + 1 + found.length : 0;
 }
 
 /** @param {number[]} points @param {number} start */
 function runEnd(points, start) {
-  const first =
-    points[start] === SPACE_POINT && start + 1 < points.length
-      ? start + 1
-      : start;
+  const first = points[start] === SPACE_POINT && start + 1 < points.length ? start + 1 : start;
   const sort = sortOf(points[first]);
   let end = first + 1;
-  while (
-    end < points.length &&
-    points[end] !== SPACE_POINT &&
-    sortOf(points[end]) === sort
-  )
-    end += 1;
+  while (end < points.length && points[end] !== SPACE_POINT && sortOf(points[end]) === sort) end += 1;
   return end;
 }
 
 /** @param {number} point */
-const sortOf = (point) =>
-  isOf(point, LETTER) ? LETTER : isOf(point, NUMBER) ? NUMBER : 0;
+const sortOf = (point) => (isOf(point, LETTER) ? LETTER : isOf(point, NUMBER) ? NUMBER : 0);
 
 /**
  * The tokens of one run.
@@ -155,23 +129,18 @@ function tokensOf(learnt, { points, starts, ends }, start, end) {
   /** @type {Found[]} */
   let parts = [];
   for (let at = start; at < end; at += 1) {
-    for (const id of utf8Of(points[at]))
-      parts.push({ id, start: starts[at], end: ends[at] });
+    for (const id of utf8Of(points[at])) parts.push({ id, start: starts[at], end: ends[at] });
   }
   for (;;) {
-    const ranks = parts
-      .slice(1)
-      .map(({ id }, at) => rankOf(learnt, parts[at].id, id));
+    const ranks = parts.slice(1).map(({ id }, at) => rankOf(learnt, parts[at].id, id));
     const best = ranks.reduce((least, rank) => Math.min(least, rank), Infinity);
-    if (best === Infinity)
-      return parts.map((part) => ({ ...part, id: FIRST + part.id }));
+    if (best === Infinity) return parts.map((part) => ({ ...part, id: FIRST + part.id }));
     parts = joinedOnce(learnt, parts, ranks, best);
   }
 }
 
 /** @param {ReturnType<typeof mergesOf>} learnt @param {number} first @param {number} second */
-const rankOf = (learnt, first, second) =>
-  learnt.get(pairOf(first, second))?.rank ?? Infinity;
+const rankOf = (learnt, first, second) => learnt.get(pairOf(first, second))?.rank ?? Infinity;
 
 /**
  * Parts where every pair of one rank is joined, from the left on, until joining makes a pair that was learnt
@@ -189,13 +158,8 @@ function joinedOnce(learnt, parts, ranks, best) {
     else {
       const next = parts[at + 1];
       const { token } = need(learnt.get(pairOf(part.id, next.id)));
-      const before = made.length
-        ? rankOf(learnt, made[made.length - 1].id, token)
-        : Infinity;
-      const behind =
-        at + 2 < parts.length
-          ? rankOf(learnt, token, parts[at + 2].id)
-          : Infinity;
+      const before = made.length ? rankOf(learnt, made[made.length - 1].id, token) : Infinity;
+      const behind = at + 2 < parts.length ? rankOf(learnt, token, parts[at + 2].id) : Infinity;
       isOver = Math.min(before, behind) < best;
       made.push({ id: token, start: part.start, end: next.end });
       at += 1;
@@ -234,10 +198,7 @@ const LONGEST_WORD = 100;
 function piecesReader({ entries, read, listed }) {
   const ids = new Map(entries.map((entry, at) => [entry, FIRST + at]));
   const table = tableOf(read);
-  return (text) =>
-    bertWords(writable(text), table, listed).flatMap((word) =>
-      piecesOf(word, ids),
-    );
+  return (text) => bertWords(writable(text), table, listed).flatMap((word) => piecesOf(word, ids));
 }
 
 /** @param {string} packed runs of a byte for the kind and the length, as for kinds of characters */
@@ -262,9 +223,7 @@ function bertWords(text, table, listed) {
   };
   for (const { text: letter, start, end } of readLetters(text, table, listed)) {
     if (letter === " ") close();
-    else if (
-      table[/** @type {number} */ (letter.codePointAt(0))] & PUNCTUATION
-    ) {
+    else if (table[/** @type {number} */ (letter.codePointAt(0))] & PUNCTUATION) {
       close();
       words.push([{ text: letter, start, end }]);
     } else word.push({ text: letter, start, end });
@@ -284,8 +243,7 @@ function readLetters(text, table, listed) {
   for (const character of text) {
     const end = start + character.length;
     const kind = table[/** @type {number} */ (character.codePointAt(0))] & 7;
-    for (const letter of becomes(character, kind, listed))
-      letters.push({ text: letter, start, end });
+    for (const letter of becomes(character, kind, listed)) letters.push({ text: letter, start, end });
     start = end;
   }
   return letters;
@@ -365,10 +323,7 @@ function unigramReader({ entries, scores, unknown, replaced }) {
   });
   /** @param {string} text */
   const read = (text) =>
-    byRuns(
-      Array.from(text, (letter) => replaced[letter] ?? letter).join(""),
-      (run) => run.normalize("NFC"),
-    );
+    byRuns(Array.from(text, (letter) => replaced[letter] ?? letter).join(""), (run) => run.normalize("NFC"));
   return (text) => {
     const { points, starts, ends } = aligned(writable(text), read);
     const letters = points.map((point) => String.fromCodePoint(point));
@@ -425,8 +380,7 @@ function bestCut(letters, sums, unknown) {
   });
   /** @type {Pair[]} */
   const pieces = [];
-  for (let end = letters.length; end > 0; end = came[end])
-    pieces.unshift([came[end], end]);
+  for (let end = letters.length; end > 0; end = came[end]) pieces.unshift([came[end], end]);
   return pieces;
 }
 
@@ -445,9 +399,7 @@ const readers = {
 
 /** @param {EncoderFacts} facts @returns {Encoder} */
 export function encoderOf(facts) {
-  const read = /** @type {(facts: EncoderFacts) => Reader} */ (
-    readers[facts.kind]
-  )(facts);
+  const read = /** @type {(facts: EncoderFacts) => Reader} */ (readers[facts.kind])(facts);
   const [before, behind] = "around" in facts ? facts.around : [[], []];
   const most = facts.length - before.length - behind.length;
   return (text) => {
@@ -458,10 +410,7 @@ export function encoderOf(facts) {
       ...(all.length > most ? all.slice(0, most) : all),
       ...behind.map((id) => mark(id, text.length)),
     ];
-    return {
-      found: found.length ? found : [mark(UNKNOWN, 0)],
-      cut: all.length > most,
-    };
+    return { found: found.length ? found : [mark(UNKNOWN, 0)], cut: all.length > most };
   };
 }
 

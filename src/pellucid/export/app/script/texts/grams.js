@@ -1,14 +1,6 @@
 // N-grams of words and of their parts: those of a bag, and those of TF-IDF.
 import { bytesOfBase64 } from "../../../../reports/explain/script/arrays.js";
-import {
-  aligned,
-  kindOf,
-  knowCharacters,
-  pieceOf,
-  SPACE,
-  utf8Of,
-  writable,
-} from "./characters.js";
+import { aligned, kindOf, knowCharacters, pieceOf, SPACE, utf8Of, writable } from "./characters.js";
 import { charactersOf, wordsOf } from "./words.js";
 /** @import { Aligned, EntriesFacts, Found, GramsFacts, Reader, Span, TermsFacts, TermWeights } from "./types.js" */
 
@@ -28,15 +20,8 @@ export function entriesReader({ kind, entries }) {
     const { points, starts, ends } = aligned(text);
     const split = isWords ? wordsOf(points) : charactersOf(points);
     return split.map(([start, end]) => {
-      const piece =
-        !isWords && kindOf(points[start]) === SPACE
-          ? " "
-          : pieceOf(points, start, end);
-      return {
-        id: ids.get(piece) ?? UNKNOWN,
-        start: starts[start],
-        end: ends[end - 1],
-      };
+      const piece = !isWords && kindOf(points[start]) === SPACE ? " " : pieceOf(points, start, end);
+      return { id: ids.get(piece) ?? UNKNOWN, start: starts[start], end: ends[end - 1] };
     });
   };
 }
@@ -48,9 +33,7 @@ export function bytesReader(text) {
   let start = 0;
   for (const character of text) {
     const end = start + character.length;
-    for (const byte of utf8Of(
-      /** @type {number} */ (character.codePointAt(0)),
-    )) {
+    for (const byte of utf8Of(/** @type {number} */ (character.codePointAt(0)))) {
       found.push({ id: FIRST + byte, start, end });
     }
     start = end;
@@ -79,12 +62,7 @@ function spreadBits(value) {
 
 /** @param {number[]} points */
 const gramName = (points) =>
-  spreadBits(
-    points.reduceRight(
-      (sum, point) => in64(sum * BASE + BigInt(point + 1)),
-      0n,
-    ),
-  );
+  spreadBits(points.reduceRight((sum, point) => in64(sum * BASE + BigInt(point + 1)), 0n));
 
 /** The name of two pieces together, in this order. @param {bigint} first @param {bigint} second */
 const chained = (first, second) => spreadBits(in64(first * ORDER + second));
@@ -111,12 +89,7 @@ export function gramsReader({ names, kept, ...shape }) {
     namedGrams(origin.points, shape).forEach((grams, group) => {
       for (const { name, span } of grams) {
         const id = lookups[group].get(name);
-        if (id)
-          found.push({
-            id,
-            start: origin.starts[span[0]],
-            end: origin.ends[span[1] - 1],
-          });
+        if (id) found.push({ id, start: origin.starts[span[0]], end: origin.ends[span[1] - 1] });
       }
     });
     return found.sort((one, other) => one.id - other.id);
@@ -158,11 +131,7 @@ function namedGrams(points, { words: most, shortest, longest }) {
   for (let size = shortest; longest && size <= longest; size += 1) {
     groups.push(
       wordParts(spans, size).map(({ span, opens, closes }) => ({
-        name: spreadBits(
-          in64(
-            gramName(points.slice(...span)) + BigInt(1 + opens + 2 * closes),
-          ),
-        ),
+        name: spreadBits(in64(gramName(points.slice(...span)) + BigInt(1 + opens + 2 * closes))),
         span,
       })),
     );
@@ -196,13 +165,7 @@ const MOST_CHARACTERS = 200_000;
  * Reader of the n-grams that have a weight: their columns, in the order of the text within each size.
  * @param {TermsFacts} facts
  */
-export function termsReader({
-  characters,
-  terms,
-  words: most,
-  shortest,
-  longest,
-}) {
+export function termsReader({ characters, terms, words: most, shortest, longest }) {
   let first = 0;
   const lookups = terms.map((group) => {
     const lookup = new Map(group.map((term, at) => [term, first + at]));
@@ -213,17 +176,12 @@ export function termsReader({
   return (text) => {
     knowCharacters(characters);
     const origin = aligned(writable(cut(text)));
-    const sizes = [...Array(most).keys()].map((size) =>
-      neighbours(origin, size + 1),
-    );
-    for (let size = shortest; longest && size <= longest; size += 1)
-      sizes.push(parts(origin, size));
+    const sizes = [...Array(most).keys()].map((size) => neighbours(origin, size + 1));
+    for (let size = shortest; longest && size <= longest; size += 1) sizes.push(parts(origin, size));
     return sizes.flatMap((grams, group) =>
       grams.flatMap(({ term, start, end }) => {
         const id = lookups[group].get(term);
-        return id === undefined
-          ? []
-          : [{ id, start: origin.starts[start], end: origin.ends[end - 1] }];
+        return id === undefined ? [] : [{ id, start: origin.starts[start], end: origin.ends[end - 1] }];
       }),
     );
   };
@@ -260,13 +218,11 @@ function neighbours({ points }, size) {
  * @param {Aligned} text @param {number} size
  */
 const parts = ({ points }, size) =>
-  wordParts(wordsOf(points), size).map(
-    ({ span: [start, end], opens, closes }) => ({
-      term: `${" ".repeat(opens)}${pieceOf(points, start, end)}${" ".repeat(closes)}`,
-      start,
-      end,
-    }),
-  );
+  wordParts(wordsOf(points), size).map(({ span: [start, end], opens, closes }) => ({
+    term: `${" ".repeat(opens)}${pieceOf(points, start, end)}${" ".repeat(closes)}`,
+    start,
+    end,
+  }));
 
 /**
  * Weights of the columns that occur in a text, in single precision as the model was trained on them.
@@ -276,26 +232,17 @@ const parts = ({ points }, size) =>
 export function termWeights(columns, idf, { terms, words, longest }) {
   /** @type {Map<number, number>} */
   const counts = new Map();
-  for (const column of columns)
-    counts.set(column, (counts.get(column) || 0) + 1);
+  for (const column of columns) counts.set(column, (counts.get(column) || 0) + 1);
   const sorted = [...counts.keys()].sort((one, other) => one - other);
-  const weights = sorted.map(
-    (column) => (1 + Math.log(counts.get(column) || 1)) * idf[column],
-  );
-  const border = terms
-    .slice(0, words)
-    .reduce((sum, group) => sum + group.length, 0);
+  const weights = sorted.map((column) => (1 + Math.log(counts.get(column) || 1)) * idf[column]);
+  const border = terms.slice(0, words).reduce((sum, group) => sum + group.length, 0);
   const squares = [0, 0];
   sorted.forEach((column, at) => {
     squares[Number(column >= border)] += weights[at] ** 2;
   });
-  const norms = squares.map(
-    (sum) => Math.sqrt(sum) * (longest ? Math.SQRT2 : 1),
-  );
+  const norms = squares.map((sum) => Math.sqrt(sum) * (longest ? Math.SQRT2 : 1));
   return {
     columns: sorted,
-    values: weights.map((weight, at) =>
-      Math.fround(weight / norms[Number(sorted[at] >= border)]),
-    ),
+    values: weights.map((weight, at) => Math.fround(weight / norms[Number(sorted[at] >= border)])),
   };
 }

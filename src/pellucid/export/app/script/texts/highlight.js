@@ -1,14 +1,7 @@
 // A text with its words in colours: orange for what speaks for the answer, blue for what speaks against it.
-import {
-  byId,
-  element,
-  shown,
-} from "../../../../reports/explain/script/dom.js";
+import { byId, element, shown } from "../../../../reports/explain/script/dom.js";
 import { need } from "../../../../reports/explain/script/arrays.js";
-import {
-  pageData,
-  stored,
-} from "../../../../reports/explain/script/page_data.js";
+import { pageData, stored } from "../../../../reports/explain/script/page_data.js";
 /** @import { Pair } from "../../../../reports/explain/script/types.js" */
 /** @import { Found } from "./types.js" */
 
@@ -59,11 +52,7 @@ export function showLosses(text, pieces, losses, choose) {
     span.title = shown(losses[at], 3);
   });
   byId("highlight").replaceChildren(...parts);
-  byId("drove-legend").replaceChildren(
-    shown(-most, 3),
-    rampOf(),
-    shown(most, 3),
-  );
+  byId("drove-legend").replaceChildren(shown(-most, 3), rampOf(), shown(most, 3));
 }
 
 /**
@@ -77,14 +66,10 @@ export function showOnCharacters(text, found) {
     if (!place || pieceOf?.length !== found.length) continue;
     const scores = need(stored(`driver:${name}`)).data;
     const counts = new Map();
-    for (const piece of pieceOf)
-      counts.set(piece, (counts.get(piece) ?? 0) + 1);
+    for (const piece of pieceOf) counts.set(piece, (counts.get(piece) ?? 0) + 1);
     const sums = new Float64Array(text.length);
     found.forEach(({ start, end }, token) => {
-      const share =
-        scores[pieceOf[token]] /
-        counts.get(pieceOf[token]) /
-        Math.max(1, end - start);
+      const share = scores[pieceOf[token]] / counts.get(pieceOf[token]) / Math.max(1, end - start);
       for (let at = start; at < end; at += 1) sums[at] += share;
     });
     const most = Math.max(...sums.map(Math.abs)) || 1;
@@ -92,10 +77,7 @@ export function showOnCharacters(text, found) {
       text.matchAll(/\S/gu),
       ({ index, 0: one }) => /** @type {Pair} */ ([index, index + one.length]),
     );
-    const paint = (
-      /** @type {HTMLElement} */ span,
-      /** @type {number} */ at,
-    ) => {
+    const paint = (/** @type {HTMLElement} */ span, /** @type {number} */ at) => {
       span.style.background = shadeOf(sums[characters[at][0]] / most);
     };
     place.replaceChildren(...coloured(text, characters, () => {}, paint));

@@ -1,16 +1,8 @@
 // The text that is shown: its tokens, its words in colours, and what each of them adds.
 import { need } from "../../../../reports/explain/script/arrays.js";
-import {
-  byId,
-  cell,
-  element,
-  shown,
-} from "../../../../reports/explain/script/dom.js";
+import { byId, cell, element, shown } from "../../../../reports/explain/script/dom.js";
 import { current } from "../../../../reports/explain/script/views.js";
-import {
-  pageData,
-  shapeOf,
-} from "../../../../reports/explain/script/page_data.js";
+import { pageData, shapeOf } from "../../../../reports/explain/script/page_data.js";
 import { actions } from "../../../../reports/explain/script/unit_views.js";
 import { app, arraysOf } from "../app.js";
 import { linearFor } from "../classical.js";
@@ -18,13 +10,7 @@ import { decision } from "../decision.js";
 import { say } from "../words/language.js";
 import { FIRST, withoutJoints } from "./grams.js";
 import { showLosses } from "./highlight.js";
-import {
-  answeredText,
-  fitShapes,
-  lossesOf,
-  piecesOfText,
-  readText,
-} from "./reading.js";
+import { answeredText, fitShapes, lossesOf, piecesOfText, readText } from "./reading.js";
 /** @import { Found, ReaderFacts, ReadText } from "./types.js" */
 
 // The text that is shown now: what the layers of the page speak of, whatever else is answered meanwhile.
@@ -35,41 +21,32 @@ const now = { read: null };
 export const shownText = () => now.read;
 
 /** The encoder of the network whose layers are opened; null without a network. */
-const encoderShown = () =>
-  /** @type {ReaderFacts} */ (app.bodies[app.opened].input).encoder;
+const encoderShown = () => /** @type {ReaderFacts} */ (app.bodies[app.opened].input).encoder;
 
 /** Make the layers those of a text. @param {ReadText} read */
 export function showRead(read) {
   now.read = read;
   const { found, cut } = read.readings[app.opened];
   byId("cut").hidden = !cut;
-  byId("cut").textContent = cut
-    ? say("cutNote", { count: encoderShown()?.length ?? 0 })
-    : "";
+  byId("cut").textContent = cut ? say("cutNote", { count: encoderShown()?.length ?? 0 }) : "";
   if (!encoderShown()) return;
   pageData.ids = found.map(({ id }) => id);
   pageData.tokens = found.map((each) => tokenOf(read.text, each));
   fitShapes(pageData.layers, found.length);
   sayShapes();
-  byId("tokens").replaceChildren(
-    ...pageData.tokens.flatMap((token, place) => [spanOf(token, place), " "]),
-  );
+  byId("tokens").replaceChildren(...pageData.tokens.flatMap((token, place) => [spanOf(token, place), " "]));
 }
 
 /** Sizes that Python wrote for a text of another length are those of this one; costs of that one go. */
 function sayShapes() {
   document.querySelectorAll("[data-by-size]").forEach((part) => part.remove());
   for (const { name, takes } of pageData.layers) {
-    const inputs = takes
-      .map((source) => shapeOf(source).join("\u00d7"))
-      .join(", ");
+    const inputs = takes.map((source) => shapeOf(source).join("\u00d7")).join(", ");
     for (const [what, text] of [
       ["in", inputs],
       ["out", shapeOf(name).join("\u00d7")],
     ]) {
-      const parts = document.querySelectorAll(
-        `[data-${what}="${CSS.escape(name)}"]`,
-      );
+      const parts = document.querySelectorAll(`[data-${what}="${CSS.escape(name)}"]`);
       parts.forEach((part) => part.replaceChildren(text));
     }
   }
@@ -77,8 +54,7 @@ function sayShapes() {
 
 /** Make the layers those of the text that is shown, once another one was answered. */
 export function showAgain() {
-  if (now.read && encoderShown())
-    fitShapes(pageData.layers, now.read.readings[app.opened].found.length);
+  if (now.read && encoderShown()) fitShapes(pageData.layers, now.read.readings[app.opened].found.length);
 }
 
 /**
@@ -87,8 +63,7 @@ export function showAgain() {
  */
 function tokenOf(text, { id, start, end }) {
   const encoder = encoderShown();
-  if (start < end || !encoder || !("entries" in encoder) || id < FIRST)
-    return text.slice(start, end);
+  if (start < end || !encoder || !("entries" in encoder) || id < FIRST) return text.slice(start, end);
   return encoder.entries[id - FIRST];
 }
 
@@ -97,8 +72,7 @@ function spanOf(token, place) {
   const span = element("span", {}, token || say("unknownToken"));
   span.onclick = () => {
     const { pinned } = current;
-    if (pinned && pinned.layer.shape.length === 2)
-      actions.pinUnit([place, pinned.unit[1]]);
+    if (pinned && pinned.layer.shape.length === 2) actions.pinUnit([place, pinned.unit[1]]);
   };
   return span;
 }
@@ -119,12 +93,8 @@ export function driveSoon(read, choose) {
   waiting.asked += 1;
   const own = waiting.asked;
   clearTimeout(waiting.timer);
-  if (app.members.every(({ predictor }) => predictor?.kind === "constant"))
-    return;
-  waiting.timer = setTimeout(
-    () => void drive(read, () => own === waiting.asked, choose),
-    PAUSE,
-  );
+  if (app.members.every(({ predictor }) => predictor?.kind === "constant")) return;
+  waiting.timer = setTimeout(() => void drive(read, () => own === waiting.asked, choose), PAUSE);
 }
 
 /** Nothing is to be coloured any more. */
@@ -147,10 +117,7 @@ async function drive({ text }, isWanted, choose) {
     isWanted,
     showAgain(done) {
       showAgain();
-      byId("drove-state").textContent = say("droveWorking", {
-        done,
-        count: pieces.length,
-      });
+      byId("drove-state").textContent = say("droveWorking", { done, count: pieces.length });
     },
   });
   if (!losses) return;
@@ -184,26 +151,13 @@ export function showTerms(read) {
   if (!document.getElementById("term-rows") || !features || !known) return;
   const { said } = answeredText(read);
   const best = decision.explained(said);
-  const { bias, weightOf } = linearFor(
-    arraysOf(need(app.members[0].predictor)),
-    best,
-  );
+  const { bias, weightOf } = linearFor(arraysOf(need(app.members[0].predictor)), best);
   const terms = known.terms.flat();
   const { columns, values } = features;
   const rows = columns
-    .map((column, at) => ({
-      term: terms[column],
-      value: values[at],
-      weight: weightOf(column),
-    }))
-    .sort(
-      (one, other) =>
-        Math.abs(other.value * other.weight) - Math.abs(one.value * one.weight),
-    );
-  const sum = rows.reduce(
-    (total, { value, weight }) => total + value * weight,
-    bias,
-  );
+    .map((column, at) => ({ term: terms[column], value: values[at], weight: weightOf(column) }))
+    .sort((one, other) => Math.abs(other.value * other.weight) - Math.abs(one.value * one.weight));
+  const sum = rows.reduce((total, { value, weight }) => total + value * weight, bias);
   byId("terms-sum").textContent = say(decision.words.terms, {
     count: rows.length,
     bias: shown(bias, 4),
@@ -217,14 +171,8 @@ export function showTerms(read) {
         element(
           "tr",
           {},
-          element(
-            "th",
-            { scope: "row", class: "foreign term" },
-            withoutJoints(term),
-          ),
-          ...[value, weight, value * weight].map((number) =>
-            cell(shown(number, 4)),
-          ),
+          element("th", { scope: "row", class: "foreign term" }, withoutJoints(term)),
+          ...[value, weight, value * weight].map((number) => cell(shown(number, 4))),
         ),
       ),
   );

@@ -1,9 +1,6 @@
 // From a text to what members take of it, and to an answer.
 import { need, wholeOf } from "../../../../reports/explain/script/arrays.js";
-import {
-  pageData,
-  stored,
-} from "../../../../reports/explain/script/page_data.js";
+import { pageData, stored } from "../../../../reports/explain/script/page_data.js";
 import { lineOf } from "../../../../reports/explain/script/values.js";
 import { answered } from "../answer.js";
 import { app, layersOf } from "../app.js";
@@ -26,9 +23,7 @@ const NEIGHBOUR = 5;
 function nearness({ columns, values }, arrayOf) {
   const seen = new Map(columns.map((column, at) => [column, values[at]]));
   const [kept, centres] = ["kept", "centre"].map((part) => {
-    const [of, where, ends] = ["values", "columns", "ends"].map(
-      (name) => arrayOf(`${part}_${name}`).data,
-    );
+    const [of, where, ends] = ["values", "columns", "ends"].map((name) => arrayOf(`${part}_${name}`).data);
     return likenesses(seen, of, where, ends).sort((one, other) => other - one);
   });
   return [1 - kept[Math.min(NEIGHBOUR, kept.length) - 1], 1 - centres[0]];
@@ -58,12 +53,10 @@ export function fitShapes(layers, length) {
   for (const layer of layers) {
     const [first, last] = [layer.shape[0], layer.shape[layer.shape.length - 1]];
     if (layer.hidden) layer.shape = [length];
-    else if (layer.kind === "attention-weights")
-      layer.shape = [first, length, length];
+    else if (layer.kind === "attention-weights") layer.shape = [first, length, length];
     else if (layer.shape.length === 2) layer.shape = [length, last];
     // The line of a text turned around holds the number of its last place.
-    if (layer.kind === "turn")
-      need(lineOf(layer)).factors[0].indices[0][0] = [length - 1, ""];
+    if (layer.kind === "turn") need(lineOf(layer)).factors[0].indices[0][0] = [length - 1, ""];
   }
 }
 
@@ -89,28 +82,15 @@ function bodyReader({ encoder, terms, knownAlone }) {
     const encode = encoderOf(encoder);
     return (text) => {
       const { found, cut } = encode(text);
-      return {
-        found: knownAlone ? knownOf(found) : found,
-        cut,
-        features: null,
-      };
+      return { found: knownAlone ? knownOf(found) : found, cut, features: null };
     };
   }
-  if (!terms)
-    return () => ({
-      found: [],
-      cut: false,
-      features: { columns: [], values: [] },
-    });
+  if (!terms) return () => ({ found: [], cut: false, features: { columns: [], values: [] } });
   const find = termsReader(terms);
   return (text) => {
     const found = find(text);
     const columns = found.map(({ id }) => id);
-    return {
-      found,
-      cut: false,
-      features: termWeights(columns, need(stored(terms.idf)).data, terms),
-    };
+    return { found, cut: false, features: termWeights(columns, need(stored(terms.idf)).data, terms) };
   };
 }
 
@@ -136,8 +116,7 @@ export const TEXT_EYES = {
     );
   },
   seen: (read, body) => need(readingOf(read, body).features),
-  signals: (features) =>
-    nearness(features, (name) => need(stored(`novelty.measure.${name}`))),
+  signals: (features) => nearness(features, (name) => need(stored(`novelty.measure.${name}`))),
 };
 
 /** @param {ReadText} read */
@@ -163,13 +142,8 @@ const TURN = 12;
  */
 export function piecesOfText(text, milliseconds) {
   const { points, starts, ends } = aligned(text);
-  const words = wordsOf(points).map(
-    ([start, end]) => /** @type {Pair} */ ([starts[start], ends[end - 1]]),
-  );
-  const most = Math.min(
-    MOST_PIECES,
-    Math.max(FEWEST_PIECES, Math.floor(LONGEST / milliseconds)),
-  );
+  const words = wordsOf(points).map(([start, end]) => /** @type {Pair} */ ([starts[start], ends[end - 1]]));
+  const most = Math.min(MOST_PIECES, Math.max(FEWEST_PIECES, Math.floor(LONGEST / milliseconds)));
   const count = Math.min(words.length, most);
   return Array.from({ length: count }, (_, piece) => {
     const first = Math.floor((piece * words.length) / count);
@@ -196,12 +170,7 @@ export async function lossesOf(text, pieces, score, { isWanted, showAgain }) {
       began = performance.now();
     }
     if (!isWanted()) return null;
-    losses.push(
-      whole -
-        score(
-          answeredText(readText(text.slice(0, start) + text.slice(end))).said,
-        ),
-    );
+    losses.push(whole - score(answeredText(readText(text.slice(0, start) + text.slice(end))).said));
   }
   showAgain(losses.length);
   return losses;

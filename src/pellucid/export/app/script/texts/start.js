@@ -3,21 +3,8 @@
 import { opening } from "../opening.js";
 import { inBrowser } from "../browser.js";
 import { startPage } from "../page.js";
-import {
-  chooseWord,
-  givenText,
-  previewText,
-  putInField,
-  startTexts,
-} from "./area.js";
-import {
-  driveNothing,
-  driveSoon,
-  showAgain,
-  shownText,
-  showRead,
-  showTerms,
-} from "./page.js";
+import { chooseWord, givenText, previewText, putInField, startTexts } from "./area.js";
+import { driveNothing, driveSoon, showAgain, shownText, showRead, showTerms } from "./page.js";
 import { app } from "../app.js";
 import { showOnCharacters } from "./highlight.js";
 import { withoutJoints } from "./grams.js";
@@ -33,8 +20,7 @@ function showText(read) {
 }
 
 /** Terms of a body, in the order of its columns. @param {Body} body */
-const tfidfTermsOf = (body) =>
-  /** @type {ReaderFacts} */ (body.input).terms?.terms.flat() ?? [];
+const tfidfTermsOf = (body) => /** @type {ReaderFacts} */ (body.input).terms?.terms.flat() ?? [];
 
 /** @type {InputKind<ReadText>} */
 const TEXTS = {

@@ -22,11 +22,7 @@ export function textsOfFile(name, content, usual) {
       : ending === "csv" || ending === "tsv"
         ? textsOfRows(content, usual)
         : textsOfLines(content);
-  return found.map(({ row, text, error }) => ({
-    name: `${name}:${row}`,
-    text,
-    error,
-  }));
+  return found.map(({ row, text, error }) => ({ name: `${name}:${row}`, text, error }));
 }
 
 /** @typedef {{ row: number, text: string, error: string }} RowText */
@@ -36,9 +32,7 @@ const linesOf = (content) => content.replace(/^\ufeff/, "").split(/\r\n|\n|\r/);
 
 /** @param {string} content @returns {RowText[]} */
 const textsOfLines = (content) =>
-  linesOf(content).flatMap((text, at) =>
-    text.trim() ? [{ row: at + 1, text, error: "" }] : [],
-  );
+  linesOf(content).flatMap((text, at) => (text.trim() ? [{ row: at + 1, text, error: "" }] : []));
 
 /** @param {string} content @param {ColumnNames} usual @returns {RowText[]} */
 function textsOfObjects(content, usual) {
@@ -51,49 +45,31 @@ function textsOfObjects(content, usual) {
       return [{ row: at + 1, text: "", error: "is no JSON", value: null }];
     }
   });
-  const objects = rows
-    .map(({ value }) => value)
-    .filter((value) => isObject(value));
-  const names = [
-    ...new Set(
-      objects.slice(0, LOOKED_AT).flatMap((value) => Object.keys(value)),
-    ),
-  ];
+  const objects = rows.map(({ value }) => value).filter((value) => isObject(value));
+  const names = [...new Set(objects.slice(0, LOOKED_AT).flatMap((value) => Object.keys(value)))];
   if (usual.joined.length) {
     const missing = missingOf(usual.joined, names);
     return rows.map(({ row, error, value }) => {
-      const text = joinedText(usual.joined, (name) =>
-        isObject(value) ? value[name] : null,
-      );
-      return {
-        row,
-        text,
-        error: error || missing || (text ? "" : "holds no text"),
-      };
+      const text = joinedText(usual.joined, (name) => (isObject(value) ? value[name] : null));
+      return { row, text, error: error || missing || (text ? "" : "holds no text") };
     });
   }
   const column = chosenColumn(
     names,
-    objects
-      .slice(0, LOOKED_AT)
-      .map((value) => names.map((name) => String(value[name] ?? ""))),
+    objects.slice(0, LOOKED_AT).map((value) => names.map((name) => String(value[name] ?? ""))),
     usual,
   );
   return rows.map(({ row, error, value }) => {
     const text = isObject(value) ? value[names[column]] : value;
-    if (error || typeof text === "number")
-      return { row, text: error ? "" : String(text), error };
-    return typeof text === "string"
-      ? { row, text, error }
-      : { row, text: "", error: "holds no text" };
+    if (error || typeof text === "number") return { row, text: error ? "" : String(text), error };
+    return typeof text === "string" ? { row, text, error } : { row, text: "", error: "holds no text" };
   });
 }
 
 const LOOKED_AT = 20;
 
 /** @param {unknown} value @returns {value is Record<string, unknown>} */
-const isObject = (value) =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** @param {string} content @param {ColumnNames} usual @returns {RowText[]} */
 function textsOfRows(content, usual) {
@@ -102,20 +78,14 @@ function textsOfRows(content, usual) {
   if (!rows.length) return [];
   if (usual.joined.length) return joinedRows(rows, usual.joined);
   const first = rows[0].values.map((value) => value.trim().toLowerCase());
-  const isHeader = first.some(
-    (value) => usual.texts.includes(value) || usual.labels.includes(value),
-  );
+  const isHeader = first.some((value) => usual.texts.includes(value) || usual.labels.includes(value));
   const below = isHeader ? rows.slice(1) : rows;
   const column = chosenColumn(
     isHeader ? first : first.map(() => ""),
     below.slice(0, LOOKED_AT).map(({ values }) => values),
     usual,
   );
-  return below.map(({ row, values }) => ({
-    row,
-    text: values[column] ?? "",
-    error: "",
-  }));
+  return below.map(({ row, values }) => ({ row, text: values[column] ?? "", error: "" }));
 }
 
 /**
@@ -147,8 +117,7 @@ function missingOf(joined, names) {
 function joinedText(names, valueOf) {
   const parts = names.map((name) => ({ name, value: valueOf(name) }));
   const filled = parts.filter(
-    ({ value }) =>
-      typeof value === "number" || (typeof value === "string" && value.trim()),
+    ({ value }) => typeof value === "number" || (typeof value === "string" && value.trim()),
   );
   return filled.map(({ name, value }) => `${name}: ${value}`).join("\n");
 }
@@ -156,9 +125,7 @@ function joinedText(names, valueOf) {
 /** The separator that is most frequent in the first line. @param {string} content */
 function separatorOf(content) {
   const line = content.slice(0, content.search(/[\r\n]|$/));
-  const counts = [",", ";", "\t"].map(
-    (separator) => line.split(separator).length,
-  );
+  const counts = [",", ";", "\t"].map((separator) => line.split(separator).length);
   return [",", ";", "\t"][counts.indexOf(Math.max(...counts))];
 }
 
@@ -168,10 +135,7 @@ function separatorOf(content) {
  * @param {string} content @param {string} separator
  */
 function rowsOfValues(content, separator) {
-  const part = new RegExp(
-    `"((?:[^"]|"")*)"([^${separator}\r\n]*)|([^${separator}\r\n]*)`,
-    "y",
-  );
+  const part = new RegExp(`"((?:[^"]|"")*)"([^${separator}\r\n]*)|([^${separator}\r\n]*)`, "y");
   /** @type {{ row: number, values: string[] }[]} */
   const rows = [{ row: 1, values: [] }];
   for (let at = 0; at < content.length;) {
@@ -192,8 +156,7 @@ function valueAt(part, content, at) {
   const found = part.exec(content);
   if (!found) return { value: "", end: at };
   const [whole, inQuotes, behind, plain] = found;
-  const value =
-    inQuotes === undefined ? plain : inQuotes.replaceAll('""', '"') + behind;
+  const value = inQuotes === undefined ? plain : inQuotes.replaceAll('""', '"') + behind;
   return { value, end: at + whole.length };
 }
 
@@ -206,8 +169,6 @@ function chosenColumn(names, rows, usual) {
     const at = names.findIndex((each) => each.toLowerCase() === name);
     if (at >= 0) return at;
   }
-  const lengths = names.map((_, at) =>
-    rows.reduce((sum, values) => sum + (values[at] || "").length, 0),
-  );
+  const lengths = names.map((_, at) => rows.reduce((sum, values) => sum + (values[at] || "").length, 0));
   return Math.max(0, lengths.indexOf(Math.max(...lengths)));
 }

@@ -4,15 +4,7 @@
 // symbol and an emoji are words by themselves; marks belong to what they follow. A symbol that is repeated is one
 // word, and more than three of it count as three. An apostrophe inside a word begins a short ending (john and
 // 's) and closes what comes before a longer word (l' and homme).
-import {
-  FLAG,
-  JOINER,
-  kindOf,
-  MARK,
-  SPACE,
-  SYMBOL,
-  WORD,
-} from "./characters.js";
+import { FLAG, JOINER, kindOf, MARK, SPACE, SYMBOL, WORD } from "./characters.js";
 /** @import { Span } from "./types.js" */
 
 export const APOSTROPHE = 0x27;
@@ -30,11 +22,8 @@ export function wordsOf(text) {
   let flags = 0;
   kinds.forEach((kind, at) => {
     flags = kind === FLAG ? flags + 1 : 0;
-    const goesOn = apart.has(at)
-      ? false
-      : continues(points, kinds, { at, base, flags });
-    if (start >= 0 && !goesOn)
-      words.push([start, endOf(points, kinds[start], start, at)]);
+    const goesOn = apart.has(at) ? false : continues(points, kinds, { at, base, flags });
+    if (start >= 0 && !goesOn) words.push([start, endOf(points, kinds[start], start, at)]);
     if (!goesOn) start = kind === SPACE ? -1 : at;
     if (kind !== MARK) base = kind;
   });
@@ -48,16 +37,13 @@ export function wordsOf(text) {
  */
 function settled(points) {
   const own = points.map(kindOf);
-  const kinds = own.map((kind, at) =>
-    kind === MARK && (at === 0 || own[at - 1] === SPACE) ? WORD : kind,
-  );
+  const kinds = own.map((kind, at) => (kind === MARK && (at === 0 || own[at - 1] === SPACE) ? WORD : kind));
   const inWord = kinds.map((kind) => kind === WORD || kind === MARK);
   const last = points.length - 1;
   /** @type {number[]} */
   const inside = [];
   for (let at = 1; at < last; at += 1) {
-    if (points[at] === APOSTROPHE && inWord[at - 1] && kinds[at + 1] === WORD)
-      inside.push(at);
+    if (points[at] === APOSTROPHE && inWord[at - 1] && kinds[at + 1] === WORD) inside.push(at);
   }
   const apart = new Set();
   for (const at of inside) {
@@ -95,9 +81,7 @@ function continues(points, kinds, { at, base, flags }) {
  */
 function endOf(points, kind, start, end) {
   const far = start + MOST_REPEATED;
-  return kind === SYMBOL && end > far && points[far] === points[start]
-    ? far
-    : end;
+  return kind === SYMBOL && end > far && points[far] === points[start] ? far : end;
 }
 
 /**

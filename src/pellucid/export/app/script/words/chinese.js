@@ -12,8 +12,7 @@ export const CHINESE = {
   failed: "本页无法启动：{reason}",
   proved:
     "写出本文件时，曾在 {browser} 中打开它，对 {examples} 个留出样本作答，与模型一致：标签全部相同，概率相差不超过 {difference}。",
-  notProved:
-    "写出本文件时没有在浏览器里与模型比较过；pellucid export 在找到浏览器时会比较。",
+  notProved: "写出本文件时没有在浏览器里与模型比较过；pellucid export 在找到浏览器时会比较。",
   inputTitle: "您的图像",
   dropHere: "将图像拖到这里，粘贴，或者",
   choose: "选择文件",
@@ -46,8 +45,7 @@ export const CHINESE = {
   isAnswered: "（给出）",
   answeredFrom: "{least} 起",
   marks: "每条上的刻度是给出该标签所需的最低概率。",
-  marksChoose:
-    "每条上的刻度是给出该标签所需的最低概率。选一个标签，下文就解释它。",
+  marksChoose: "每条上的刻度是给出该标签所需的最低概率。选一个标签，下文就解释它。",
   numberIs: "{number}",
   more: "其余 {count} 类",
   moreLabels: "其余 {count} 个标签",
@@ -56,12 +54,10 @@ export const CHINESE = {
   statusForeign: "陌生输入：请勿依赖此答案",
   basisTitle: "依据",
   familiar: "它像训练数据：新颖度 {novelty}，超过 {threshold} 即为陌生。",
-  foreign:
-    "它不像训练数据：新颖度 {novelty}，超过 {threshold} 即为陌生。任何承诺都不涵盖这样的输入。",
+  foreign: "它不像训练数据：新颖度 {novelty}，超过 {threshold} 即为陌生。任何承诺都不涵盖这样的输入。",
   passes:
     "通过 --max-error 的 {error} 档。它承诺的是熟悉输入的答案中错误所占的比例，而不是这一个答案的对错。",
-  passesNone:
-    "未通过此模型承诺的任何一档 --max-error（{errors}）：模型选择拒答。",
+  passesNone: "未通过此模型承诺的任何一档 --max-error（{errors}）：模型选择拒答。",
   nothingPromised: "此模型没有可以承诺的 --max-error 档位。",
   took: "用时 {milliseconds} 毫秒。",
   unreadable: "{name}：此浏览器无法将其读作图像。",
@@ -72,8 +68,7 @@ export const CHINESE = {
   columnError: "错误",
   columnNovelty: "新颖度",
   working: "已答 {done} / {all}",
-  glassHelp:
-    "输入经过每一层之后的样子。选一层，再选一个单元，就能看到它的算式。",
+  glassHelp: "输入经过每一层之后的样子。选一层，再选一个单元，就能看到它的算式。",
   mirrorNote: "答案是原图与其镜像的平均；各层显示的是原图。",
   views: "这个输入的视图",
   viewForward: "前向",
@@ -116,8 +111,7 @@ export const CHINESE = {
   textTitle: "您的文本",
   textHelp: "输入或粘贴一段文本，答案随之变化。",
   chooseTexts: "从文件读取多段文本",
-  manyTexts:
-    "每行一段文本的 .txt，或含文本列的 .csv、.tsv、.jsonl；也可将文件拖到这里。",
+  manyTexts: "每行一段文本的 .txt，或含文本列的 .csv、.tsv、.jsonl；也可将文件拖到这里。",
   typed: "输入的文本",
   blankText: "没有文本",
   halfAPair: "含有半个代理对，不是文本",
@@ -129,31 +123,25 @@ export const CHINESE = {
   readTitle: "网络读到的样子",
   unknownToken: "（未知）",
   termsTitle: "每个词项的贡献",
-  termsSum:
-    "{count} 个词项与偏置 {bias} 相加，得到 {sum}，即 {label} 高于各类平均的分数。",
+  termsSum: "{count} 个词项与偏置 {bias} 相加，得到 {sum}，即 {label} 高于各类平均的分数。",
   termsOrdered:
     "{count} 个词项与偏置 {bias} 相加，得到 {sum}：它越大，{label} 及更高类别的概率越大；对最低的类别，则只是更高类别的概率越大。",
-  termsLabel:
-    "{count} 个词项与偏置 {bias} 相加，得到 {sum}，即 {label} 的分数。",
+  termsLabel: "{count} 个词项与偏置 {bias} 相加，得到 {sum}，即 {label} 的分数。",
   columnTerm: "词项",
   columnWeight: "在文本中的权重",
   columnOfClass: "对该类的权重",
   columnAdds: "贡献",
   membersTitle: "参与平均的各个模型",
-  membersSum:
-    "答案是加权平均：各模型给 {label} 的概率乘以其权重份额，相加得到 {sum}。",
-  membersNumber:
-    "答案是加权平均：各模型给出的数值乘以其权重份额，相加得到 {sum}。",
-  membersTempered:
-    "在用留出样本拟合的温度 {temperature} 下，概率成为 {probability}。",
+  membersSum: "答案是加权平均：各模型给 {label} 的概率乘以其权重份额，相加得到 {sum}。",
+  membersNumber: "答案是加权平均：各模型给出的数值乘以其权重份额，相加得到 {sum}。",
+  membersTempered: "在用留出样本拟合的温度 {temperature} 下，概率成为 {probability}。",
   layersOf: "以下各层属于 {name}。",
   columnSays: "给出",
   columnShare: "权重份额",
   decisionTitle: "传统机器学习模型如何决定",
   unitNumber: "单元 {number}",
   pixelAt: "第 {rows} 行，第 {columns} 列{colour}",
-  gradientAt:
-    "第 {rows} 行、第 {columns} 列中 {from} 至 {to}\u00b0 的梯度，块 {block}",
+  gradientAt: "第 {rows} 行、第 {columns} 列中 {from} 至 {to}\u00b0 的梯度，块 {block}",
   red: "（红）",
   green: "（绿）",
   blue: "（蓝）",
@@ -163,8 +151,7 @@ export const CHINESE = {
     "{count} 个特征与其权重的乘积，加上偏置 {bias}，得到 {sum}，即 {label} 高于各类平均的分数。概率是所有类的分数在模型温度下的 softmax。",
   linearLabel:
     "{count} 个特征与其权重的乘积，加上偏置 {bias}，得到 {sum}，即 {label} 的分数。每个标签的概率是它自己的分数在模型温度下的 sigmoid。",
-  linearNumber:
-    "{count} 个特征与其权重的乘积，加上偏置 {bias}，得到数值 {sum}。",
+  linearNumber: "{count} 个特征与其权重的乘积，加上偏置 {bias}，得到数值 {sum}。",
   linearTable: "贡献最大的特征",
   linearMap: "图像各处对分数的贡献：橙色支持答案，蓝色反对答案。",
   kernelKept:
@@ -176,16 +163,14 @@ export const CHINESE = {
     "{label} 对 {other}，对它最不利的一次判定：与两类各支持向量的核函数值乘以其权重，加上偏置 {bias}，得到 {sum}。",
   kernelLabel:
     "与各支持向量的核函数值乘以其权重，加上偏置 {bias}，得到 {sum}，即 {label} 的分数。每个标签的概率是它自己的分数在模型温度下的 sigmoid。",
-  kernelNumber:
-    "与各支持向量的核函数值乘以其权重，加上偏置 {bias}，得到数值 {sum}。",
+  kernelNumber: "与各支持向量的核函数值乘以其权重，加上偏置 {bias}，得到数值 {sum}。",
   kernelTable: "贡献最大的支持向量",
   columnAgainst: "对手",
   columnDecision: "判定值",
   columnVote: "票",
   columnKept: "支持向量",
   columnLikeness: "核函数",
-  forestVotes:
-    "{count} 棵树中，有 {votes} 棵的叶子最支持 {label}。答案是所有叶子所说的平均，取模型的温度。",
+  forestVotes: "{count} 棵树中，有 {votes} 棵的叶子最支持 {label}。答案是所有叶子所说的平均，取模型的温度。",
   forestLabel:
     "输入在 {count} 棵树中落到的叶子里，带有 {label} 的训练样本所占比例平均为 {mean}。取模型的温度，即为其概率。",
   forestNumber: "答案是 {mean}，即 {count} 棵树的平均。",
@@ -204,8 +189,7 @@ export const CHINESE = {
   leadAsking: "您的输入会发送到此服务器，得到答案，不会保存。",
   reportLink: "此模型的报告（可在其中更正标签）",
   modelsTitle: "模型",
-  proofServed:
-    "由您的浏览器用 16 位权重计算；/api/predict 以全精度作答，从小数点后第三位起可能略有不同。",
+  proofServed: "由您的浏览器用 16 位权重计算；/api/predict 以全精度作答，从小数点后第三位起可能略有不同。",
   proofAsking: "由服务器作答，与 pellucid predict 完全相同。",
   madeByServed: "由 Pellucid 制作。一段自带脚本，不向任何其他服务器发请求。",
   serverGone: "服务器没有响应。它还在运行吗？",
@@ -219,11 +203,9 @@ export const CHINESE = {
   explain: "显示是什么左右了答案",
   explainLess: "隐藏",
   droveAsking: "正在询问服务器 \u2026",
-  droveHelpImage:
-    "逐一用平均颜色遮住图像的各部分：橙色表示遮住后答案的概率下降，蓝色表示上升。",
+  droveHelpImage: "逐一用平均颜色遮住图像的各部分：橙色表示遮住后答案的概率下降，蓝色表示上升。",
   lockedTitle: "此服务器需要令牌",
-  lockedLead:
-    "令牌由启动服务器的人提供。它只保存在此标签页中，关闭标签页即消失，并且只发送给此服务器。",
+  lockedLead: "令牌由启动服务器的人提供。它只保存在此标签页中，关闭标签页即消失，并且只发送给此服务器。",
   tokenLabel: "令牌",
   unlock: "打开",
   wrongToken: "令牌不正确。",

@@ -20,14 +20,12 @@ export const ENGLISH = {
   cameraOff: "Stop the camera",
   cameraAsking: "Waiting for the camera; the browser may ask you to allow it.",
   cameraName: "camera",
-  noCamera:
-    "The camera cannot be used: there is none, another program uses it, or this page may not use it.",
+  noCamera: "The camera cannot be used: there is none, another program uses it, or this page may not use it.",
   examplesHere: "Or try a test example, which the model did not learn from:",
   example: "test example {number}",
   exampleName: "test example {number}, labelled {label}",
   drawTitle: "What the model sees",
-  drawHelp:
-    "Draw on it, and everything follows. With the keyboard: arrow keys shift the image.",
+  drawHelp: "Draw on it, and everything follows. With the keyboard: arrow keys shift the image.",
   draw: "Draw",
   erase: "Erase",
   shift: "Shift",
@@ -41,13 +39,11 @@ export const ENGLISH = {
   blank: "drawing",
   answerIs: "{label}, probability {probability}",
   noLabel: "None of these labels",
-  allRight:
-    "Probability that all labels are right, were they independent: {probability}.",
+  allRight: "Probability that all labels are right, were they independent: {probability}.",
   between: ", ",
   isAnswered: " (answered)",
   answeredFrom: "from {least}",
-  marks:
-    "The mark on each bar is the probability from which on its label is answered.",
+  marks: "The mark on each bar is the probability from which on its label is answered.",
   marksChoose:
     "The mark on each bar is the probability from which on its label is answered. Choose a label: what follows explains it.",
   numberIs: "{number}",
@@ -57,8 +53,7 @@ export const ENGLISH = {
   statusUncertain: "Uncertain",
   statusForeign: "Unfamiliar input: do not rely on this answer",
   basisTitle: "How we know",
-  familiar:
-    "It looks like the training data: novelty {novelty}, where more than {threshold} is unfamiliar.",
+  familiar: "It looks like the training data: novelty {novelty}, where more than {threshold} is unfamiliar.",
   foreign:
     "It does not look like the training data: novelty {novelty}, where more than {threshold} is unfamiliar. No promise is about such inputs.",
   passes:
@@ -83,10 +78,8 @@ export const ENGLISH = {
   viewForward: "Forward",
   viewBackward: "Backward",
   viewPlay: "Train it yourself",
-  inviteToDraw:
-    "Everything on this page follows your pen. Can you turn it into {label}?",
-  inviteToWrite:
-    "Everything on this page follows what you type. Can you turn it into {label}?",
+  inviteToDraw: "Everything on this page follows your pen. Can you turn it into {label}?",
+  inviteToWrite: "Everything on this page follows what you type. Can you turn it into {label}?",
   invitationReached: "Now it is {label} to the model.",
   lossTitle: "The loss",
   lossAgainst: "Against",
@@ -114,8 +107,7 @@ export const ENGLISH = {
   model: "model",
   cardTrained: "training data, examples",
   cardScore: "score on test examples it never saw",
-  cardHeldOut:
-    "score on examples held out from training, as the test is known from it",
+  cardHeldOut: "score on examples held out from training, as the test is known from it",
   cardDate: "created",
   cardVersion: "version",
   cardParameters: "parameters",
@@ -131,8 +123,7 @@ export const ENGLISH = {
   typed: "typed text",
   blankText: "holds no text",
   halfAPair: "holds half of a pair of surrogates, which is no text",
-  cutNote:
-    "The model reads the first {count} tokens of this text; what follows changes nothing.",
+  cutNote: "The model reads the first {count} tokens of this text; what follows changes nothing.",
   droveTitle: "Why this answer",
   droveHelp:
     "Each word is left out in turn: orange where the answer falls without it, blue where it rises. A click selects a word, to be written anew.",
@@ -144,8 +135,7 @@ export const ENGLISH = {
     "{count} terms and the bias {bias} add up to {sum}, the score of {label} above the mean of all classes.",
   termsOrdered:
     "{count} terms and the bias {bias} add up to {sum}: the more, the more probable are {label} and classes above it; of the lowest class, those above it alone.",
-  termsLabel:
-    "{count} terms and the bias {bias} add up to {sum}, the score of {label}.",
+  termsLabel: "{count} terms and the bias {bias} add up to {sum}, the score of {label}.",
   columnTerm: "term",
   columnWeight: "weight in the text",
   columnOfClass: "weight for the class",
@@ -163,8 +153,7 @@ export const ENGLISH = {
   decisionTitle: "How the classical model decides",
   unitNumber: "unit {number}",
   pixelAt: "row {rows}, column {columns}{colour}",
-  gradientAt:
-    "gradients of {from} to {to}\u00b0 in rows {rows}, columns {columns}, block {block}",
+  gradientAt: "gradients of {from} to {to}\u00b0 in rows {rows}, columns {columns}, block {block}",
   red: ", red",
   green: ", green",
   blue: ", blue",
@@ -177,8 +166,7 @@ export const ENGLISH = {
   linearNumber:
     "{count} products of a feature and its weight, and the bias {bias}, add up to the number {sum}.",
   linearTable: "Largest contributions",
-  linearMap:
-    "What each place of the image adds to the score: orange speaks for the answer, blue against it.",
+  linearMap: "What each place of the image adds to the score: orange speaks for the answer, blue against it.",
   kernelKept:
     "The model keeps {count} training examples, its support vectors, in a space of {space} directions. The kernel of an input and a support vector is exp(\u2212{gamma} d\u00b2), where d is the distance between both.",
   kernelVotes:
@@ -208,22 +196,18 @@ export const ENGLISH = {
   yes: "yes",
   no: "no",
   leafHolds: "In the leaf at the end are training examples of {parts}.",
-  leafShares:
-    "In the leaf at the end are these shares of training examples with a label: {parts}.",
+  leafShares: "In the leaf at the end are these shares of training examples with a label: {parts}.",
   leafNumber: "The leaf at the end says {number}.",
-  madeBy:
-    "Made by Pellucid. One file, one script of its own, no request to any server.",
+  madeBy: "Made by Pellucid. One file, one script of its own, no request to any server.",
   titleAsking: "{title} \u00b7 answers from its server",
-  leadServed:
-    "The whole model is in this page. Nothing that you give it leaves this device.",
+  leadServed: "The whole model is in this page. Nothing that you give it leaves this device.",
   leadAsking: "Your input goes to this server, is answered, and is not stored.",
   reportLink: "Report of this model, in which labels can be corrected",
   modelsTitle: "Models",
   proofServed:
     "Computed in your browser from the model's weights in 16 bits; answers of /api/predict, in full precision, may differ from the third decimal on.",
   proofAsking: "Answered by the server exactly as pellucid predict answers.",
-  madeByServed:
-    "Made by Pellucid. One script of its own, no request to any other server.",
+  madeByServed: "Made by Pellucid. One script of its own, no request to any other server.",
   serverGone: "The server does not answer. Is it still running?",
   serverBusy: "The server is busy; try again in a moment.",
   serverSlow: "The input took too long to reach the server; try again.",
@@ -243,8 +227,6 @@ export const ENGLISH = {
   tokenLabel: "Token",
   unlock: "Open",
   wrongToken: "This is not the token of this server.",
-  droveOf:
-    "Probability of {label}: {score} for the whole input, {baseline} for nothing of it.",
-  droveOfNumber:
-    "Predicted for the whole input: {score}; for nothing of it: {baseline}.",
+  droveOf: "Probability of {label}: {score} for the whole input, {baseline} for nothing of it.",
+  droveOfNumber: "Predicted for the whole input: {score}; for nothing of it: {baseline}.",
 };

@@ -13,15 +13,10 @@ export function drawsOf(seed) {
 
 /** One seed of several whole numbers, so that near ones share nothing. @param {number[]} numbers */
 export const seedOf = (...numbers) =>
-  numbers.reduce(
-    (seed, each) =>
-      Math.floor(drawsOf(Math.imul(seed, 31) + each)() * 4294967296) | 0,
-    0,
-  );
+  numbers.reduce((seed, each) => Math.floor(drawsOf(Math.imul(seed, 31) + each)() * 4294967296) | 0, 0);
 
 /** Two numbers make one of the standard normal distribution (Box and Muller 1958). @param {() => number} draw */
-export const normalOf = (draw) =>
-  Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
+export const normalOf = (draw) => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
 
 /** Whole numbers below `count` in an order that a seed decides (Fisher and Yates). @param {number} count @param {number} seed */
 export function shuffled(count, seed) {

@@ -39,24 +39,13 @@ export function stepByHand(network, example, asked) {
   const { layer, weights } = network.weightsAt(place);
   const index = Math.min(place.index, weights.data.length - 1);
   const terms = LAYERS[layer.kind].terms?.(layer, weights, index) ?? [];
-  terms.sort(
-    (one, other) => Math.abs(other[0] * other[1]) - Math.abs(one[0] * one[1]),
-  );
+  terms.sort((one, other) => Math.abs(other[0] * other[1]) - Math.abs(one[0] * one[1]));
   const { states } = OPTIMISERS[design.optimiser];
-  const stateOf = () =>
-    Object.fromEntries(
-      states.map((name, at) => [name, weights.states[at][index]]),
-    );
+  const stateOf = () => Object.fromEntries(states.map((name, at) => [name, weights.states[at][index]]));
   const [before, state] = [weights.data[index], stateOf()];
   const values = network.valuesOf("made");
   const found = {
-    ...{
-      example,
-      label: data.train.labels[example],
-      loss,
-      values,
-      gradients: network.valuesOf("gradient"),
-    },
+    ...{ example, label: data.train.labels[example], loss, values, gradients: network.valuesOf("gradient") },
     inputs: network.input.made.slice(0, network.input.size),
   };
   network.step([example]);
@@ -65,24 +54,9 @@ export function stepByHand(network, example, asked) {
     ...found,
     step: network.steps,
     weight: {
-      ...{
-        layer: layer.name,
-        name: weights.name,
-        index,
-        shape: weights.shape,
-        before,
-        after,
-      },
-      ...{
-        gradient: weights.gradient[index],
-        terms: terms.slice(0, MOST_TERMS_SHOWN),
-        count: terms.length,
-      },
-      state: {
-        before: state,
-        after: stateOf(),
-        corrections: correctionsOf(network.steps),
-      },
+      ...{ layer: layer.name, name: weights.name, index, shape: weights.shape, before, after },
+      ...{ gradient: weights.gradient[index], terms: terms.slice(0, MOST_TERMS_SHOWN), count: terms.length },
+      state: { before: state, after: stateOf(), corrections: correctionsOf(network.steps) },
     },
   };
 }
@@ -92,23 +66,16 @@ export function deadUnits(network) {
   const relus = network.layers.filter(({ kind }) => kind === "relu");
   const alive = relus.map(({ shape }) => new Uint8Array(shape[0]));
   const { validation } = network.data;
-  network.asked(
-    validation,
-    Math.min(JUDGED, validation.labels.length),
-    (places) => {
-      relus.forEach(({ made, size, shape }, which) => {
-        const each = size / shape[0];
-        for (let at = 0; at < places.length * size; at += 1) {
-          if (made[at] > 0) alive[which][Math.floor((at % size) / each)] = 1;
-        }
-      });
-    },
-  );
+  network.asked(validation, Math.min(JUDGED, validation.labels.length), (places) => {
+    relus.forEach(({ made, size, shape }, which) => {
+      const each = size / shape[0];
+      for (let at = 0; at < places.length * size; at += 1) {
+        if (made[at] > 0) alive[which][Math.floor((at % size) / each)] = 1;
+      }
+    });
+  });
   return Object.fromEntries(
-    relus.map(({ name }, at) => [
-      name,
-      alive[at].reduce((count, is) => count + Number(!is), 0),
-    ]),
+    relus.map(({ name }, at) => [name, alive[at].reduce((count, is) => count + Number(!is), 0)]),
   );
 }
 
@@ -119,17 +86,13 @@ export function decisionOnPlane(network) {
   const step = (2 * REACH_OF_PLANE) / SIDE_OF_PLANE;
   for (let at = 0; at < count; at += 1) {
     inputs[2 * at] = ((at % SIDE_OF_PLANE) + 0.5) * step - REACH_OF_PLANE;
-    inputs[2 * at + 1] =
-      REACH_OF_PLANE - (Math.floor(at / SIDE_OF_PLANE) + 0.5) * step;
+    inputs[2 * at + 1] = REACH_OF_PLANE - (Math.floor(at / SIDE_OF_PLANE) + 0.5) * step;
   }
   const answers = new Float32Array(count);
   const { last } = network;
   network.asked({ inputs, labels: new Uint8Array(count) }, count, (places) => {
     places.forEach((place, at) => {
-      const [first, second] = last.made.subarray(
-        at * last.size,
-        at * last.size + 2,
-      );
+      const [first, second] = last.made.subarray(at * last.size, at * last.size + 2);
       answers[place] = second - first;
     });
   });
@@ -142,35 +105,22 @@ export function decisionOnPlane(network) {
  */
 export function checkedGradients(network, count) {
   const { design, data, steps } = network;
-  const exact = networkOf(
-    { ...design, precision: "float64", batch: CHECKED },
-    data,
-  );
+  const exact = networkOf({ ...design, precision: "float64", batch: CHECKED }, data);
   const tensors = exact.layers.flatMap((layer, at) =>
     layer.weights.map((weights, which) => {
       weights.data.set(network.layers[at].weights[which].data);
       return { layer: layer.name, weights };
     }),
   );
-  const places = Array.from(
-    { length: Math.min(CHECKED, data.train.labels.length) },
-    (_, at) => at,
-  );
+  const places = Array.from({ length: Math.min(CHECKED, data.train.labels.length) }, (_, at) => at);
   const draw = drawsOf(steps + 1);
   const chosen = Array.from({ length: count }, (_, at) => {
     const { layer, weights } = tensors[at % tensors.length];
-    return {
-      layer,
-      weights,
-      index: Math.floor(draw() * product(weights.shape)),
-    };
+    return { layer, weights, index: Math.floor(draw() * product(weights.shape)) };
   });
   exact.differentiate(places, steps);
-  const byBackprop = chosen.map(
-    ({ weights, index }) => weights.gradient[index],
-  );
-  const meanLoss = () =>
-    exact.differentiate(places, steps).loss / places.length;
+  const byBackprop = chosen.map(({ weights, index }) => weights.gradient[index]);
+  const meanLoss = () => exact.differentiate(places, steps).loss / places.length;
   return chosen.map(({ layer, weights, index }, at) => {
     const own = weights.data[index];
     const [more, less] = [MOVED, -MOVED].map((by) => {
@@ -179,19 +129,8 @@ export function checkedGradients(network, count) {
     });
     weights.data[index] = own;
     const byDifference = (more - less) / (2 * MOVED);
-    const size = Math.max(
-      Math.abs(byBackprop[at]),
-      Math.abs(byDifference),
-      1e-7,
-    );
+    const size = Math.max(Math.abs(byBackprop[at]), Math.abs(byDifference), 1e-7);
     const relativeError = Math.abs(byBackprop[at] - byDifference) / size;
-    return {
-      layer,
-      name: weights.name,
-      index,
-      byBackprop: byBackprop[at],
-      byDifference,
-      relativeError,
-    };
+    return { layer, name: weights.name, index, byBackprop: byBackprop[at], byDifference, relativeError };
   });
 }

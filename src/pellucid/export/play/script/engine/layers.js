@@ -21,8 +21,7 @@ const pointwise = (f, slope) => ({
     const seen = before.made;
     const onward = before.gradient;
     if (!onward) return;
-    for (let at = 0; at < count * size; at += 1)
-      onward[at] = gradient[at] * slope(seen[at], made[at]);
+    for (let at = 0; at < count * size; at += 1) onward[at] = gradient[at] * slope(seen[at], made[at]);
   },
 });
 
@@ -30,55 +29,25 @@ const pointwise = (f, slope) => ({
 const dense = {
   forward({ made, before, size, weights: [weight, bias] }, count) {
     for (let at = 0; at < count * size; at += size) made.set(bias.data, at);
-    const inputs = {
-      data: before.made,
-      at: 0,
-      count,
-      stride: before.size,
-      step: 1,
-    };
-    const rows = {
-      data: weight.data,
-      at: 0,
-      count: size,
-      stride: before.size,
-      step: 1,
-    };
+    const inputs = { data: before.made, at: 0, count, stride: before.size, step: 1 };
+    const rows = { data: weight.data, at: 0, count: size, stride: before.size, step: 1 };
     addProduct(inputs, rows, before.size, { data: made, at: 0 });
   },
   backward({ before, gradient, size, weights: [weight, bias] }, count) {
     const seen = before.size;
-    for (let at = 0; at < count * size; at += 1)
-      bias.gradient[at % size] += gradient[at];
+    for (let at = 0; at < count * size; at += 1) bias.gradient[at % size] += gradient[at];
     const above = { data: gradient, at: 0, count: size, stride: 1, step: size };
-    const inputs = {
-      data: before.made,
-      at: 0,
-      count: seen,
-      stride: 1,
-      step: seen,
-    };
+    const inputs = { data: before.made, at: 0, count: seen, stride: 1, step: seen };
     addProduct(above, inputs, count, { data: weight.gradient, at: 0 });
     if (!before.gradient) return;
     before.gradient.fill(0, 0, count * seen);
     const rows = { data: gradient, at: 0, count, stride: size, step: 1 };
-    const columns = {
-      data: weight.data,
-      at: 0,
-      count: seen,
-      stride: 1,
-      step: seen,
-    };
+    const columns = { data: weight.data, at: 0, count: seen, stride: 1, step: seen };
     addProduct(rows, columns, size, { data: before.gradient, at: 0 });
   },
   terms({ before, gradient }, { name }, index) {
     if (name === "bias") return [[gradient[index], 1]];
-    return [
-      [
-        gradient[Math.floor(index / before.size)],
-        before.made[index % before.size],
-      ],
-    ];
+    return [[gradient[Math.floor(index / before.size)], before.made[index % before.size]]];
   },
 };
 
@@ -96,30 +65,13 @@ const convolution = {
       const from = example * before.size;
       for (let run = 0; run < runs.length; run += 3) {
         const [source, to] = [from + runs[run], own + runs[run + 1]];
-        for (let i = 0; i < runs[run + 2]; i += 1)
-          columns[to + i] = before.made[source + i];
+        for (let i = 0; i < runs[run + 2]; i += 1) columns[to + i] = before.made[source + i];
       }
       for (let o = 0; o < filters; o += 1) {
-        made.fill(
-          weights[1].data[o],
-          example * size + o * places,
-          example * size + (o + 1) * places,
-        );
+        made.fill(weights[1].data[o], example * size + o * places, example * size + (o + 1) * places);
       }
-      const rows = {
-        data: weights[0].data,
-        at: 0,
-        count: filters,
-        stride: seen,
-        step: 1,
-      };
-      const views = {
-        data: columns,
-        at: own,
-        count: places,
-        stride: 1,
-        step: places,
-      };
+      const rows = { data: weights[0].data, at: 0, count: filters, stride: seen, step: 1 };
+      const views = { data: columns, at: own, count: places, stride: 1, step: places };
       addProduct(rows, views, seen, { data: made, at: example * size });
     }
   },
@@ -130,48 +82,22 @@ const convolution = {
       const at = example * size;
       for (let o = 0; o < filters; o += 1) {
         let sum = 0;
-        for (let p = at + o * places; p < at + (o + 1) * places; p += 1)
-          sum += gradient[p];
+        for (let p = at + o * places; p < at + (o + 1) * places; p += 1) sum += gradient[p];
         weights[1].gradient[o] += sum;
       }
-      const above = {
-        data: gradient,
-        at,
-        count: filters,
-        stride: places,
-        step: 1,
-      };
-      const views = {
-        data: columns,
-        at: example * seen * places,
-        count: seen,
-        stride: places,
-        step: 1,
-      };
+      const above = { data: gradient, at, count: filters, stride: places, step: 1 };
+      const views = { data: columns, at: example * seen * places, count: seen, stride: places, step: 1 };
       addProduct(above, views, places, { data: weights[0].gradient, at: 0 });
       if (!before.gradient) continue;
       spread.fill(0);
-      const rows = {
-        data: weights[0].data,
-        at: 0,
-        count: seen,
-        stride: 1,
-        step: seen,
-      };
-      const ofPlaces = {
-        data: gradient,
-        at,
-        count: places,
-        stride: 1,
-        step: places,
-      };
+      const rows = { data: weights[0].data, at: 0, count: seen, stride: 1, step: seen };
+      const ofPlaces = { data: gradient, at, count: places, stride: 1, step: places };
       addProduct(rows, ofPlaces, filters, { data: spread, at: 0 });
       const from = example * before.size;
       before.gradient.fill(0, from, from + before.size);
       for (let run = 0; run < runs.length; run += 3) {
         const [source, to] = [from + runs[run], runs[run + 1]];
-        for (let i = 0; i < runs[run + 2]; i += 1)
-          before.gradient[source + i] += spread[to + i];
+        for (let i = 0; i < runs[run + 2]; i += 1) before.gradient[source + i] += spread[to + i];
       }
     }
   },
@@ -188,11 +114,7 @@ const convolution = {
 
 /** @param {NetLayer} layer */
 function sizesOf({ shape, weights: [weight] }) {
-  return {
-    filters: shape[0],
-    places: shape[1] * shape[2],
-    seen: product(weight.shape.slice(1)),
-  };
+  return { filters: shape[0], places: shape[1] * shape[2], seen: product(weight.shape.slice(1)) };
 }
 
 /**
@@ -207,18 +129,9 @@ export function runsOf([channels, rows, columns], kernel) {
     const down = (Math.floor(at / kernel) % kernel) - border;
     const across = (at % kernel) - border;
     const length = columns - Math.abs(across);
-    for (
-      let row = Math.max(0, -down);
-      row < rows - Math.max(0, down) && length > 0;
-      row += 1
-    ) {
-      const source =
-        (channel * rows + row + down) * columns + Math.max(0, across);
-      runs.push(
-        source,
-        (at * rows + row) * columns + Math.max(0, -across),
-        length,
-      );
+    for (let row = Math.max(0, -down); row < rows - Math.max(0, down) && length > 0; row += 1) {
+      const source = (channel * rows + row + down) * columns + Math.max(0, across);
+      runs.push(source, (at * rows + row) * columns + Math.max(0, -across), length);
     }
   }
   return Int32Array.from(runs);
@@ -248,8 +161,7 @@ const pool = {
   backward({ before, gradient, size, winners }, count) {
     if (!before.gradient) return;
     before.gradient.fill(0, 0, count * before.size);
-    for (let at = 0; at < count * size; at += 1)
-      before.gradient[winners[at]] += gradient[at];
+    for (let at = 0; at < count * size; at += 1) before.gradient[winners[at]] += gradient[at];
   },
 };
 
@@ -267,9 +179,7 @@ const dropout = {
   },
   backward({ before, gradient, size, mask }, count) {
     const onward = before.gradient;
-    if (onward)
-      for (let at = 0; at < count * size; at += 1)
-        onward[at] = gradient[at] * mask[at];
+    if (onward) for (let at = 0; at < count * size; at += 1) onward[at] = gradient[at] * mask[at];
   },
 };
 
@@ -282,32 +192,22 @@ const embedding = {
       const share = 1 / (to[example] - from[example]);
       for (let word = from[example]; word < to[example]; word += 1) {
         const [own, row] = [example * size, ids[word] * size];
-        for (let d = 0; d < size; d += 1)
-          made[own + d] += share * weight.data[row + d];
+        for (let d = 0; d < size; d += 1) made[own + d] += share * weight.data[row + d];
       }
     }
   },
-  backward(
-    { before: { ids, from, to }, gradient, size, weights: [weight] },
-    count,
-  ) {
+  backward({ before: { ids, from, to }, gradient, size, weights: [weight] }, count) {
     for (let example = 0; example < count; example += 1) {
       const share = 1 / (to[example] - from[example]);
       for (let word = from[example]; word < to[example]; word += 1) {
         const [row, own] = [ids[word] * size, example * size];
-        for (let d = 0; d < size; d += 1)
-          weight.gradient[row + d] += share * gradient[own + d];
+        for (let d = 0; d < size; d += 1) weight.gradient[row + d] += share * gradient[own + d];
       }
     }
   },
   terms({ before: { ids, from, to }, gradient, size }, _weight, index) {
-    const own = ids
-      .subarray(from[0], to[0])
-      .filter((id) => id === Math.floor(index / size));
-    return Array.from(own, () => [
-      gradient[index % size],
-      1 / (to[0] - from[0]),
-    ]);
+    const own = ids.subarray(from[0], to[0]).filter((id) => id === Math.floor(index / size));
+    return Array.from(own, () => [gradient[index % size], 1 / (to[0] - from[0])]);
   },
 };
 
@@ -331,7 +231,6 @@ export const LAYERS = {
   // x Φ(x), the slope Φ(x) + x φ(x) (Hendrycks & Gimpel 2016).
   gelu: pointwise(
     (x) => (x * (1 + erf(x * Math.SQRT1_2))) / 2,
-    (x) =>
-      (1 + erf(x * Math.SQRT1_2)) / 2 + x * DENSITY * Math.exp((-x * x) / 2),
+    (x) => (1 + erf(x * Math.SQRT1_2)) / 2 + x * DENSITY * Math.exp((-x * x) / 2),
   ),
 };

@@ -11,13 +11,10 @@ export const LOSSES = {
   "cross-entropy": {
     of({ made, size, gradient }, at, label) {
       let most = -Infinity;
-      for (let each = at; each < at + size; each += 1)
-        most = Math.max(most, made[each]);
+      for (let each = at; each < at + size; each += 1) most = Math.max(most, made[each]);
       let sum = 0;
-      for (let each = at; each < at + size; each += 1)
-        sum += Math.exp(made[each] - most);
-      for (let each = at; each < at + size; each += 1)
-        gradient[each] = Math.exp(made[each] - most) / sum;
+      for (let each = at; each < at + size; each += 1) sum += Math.exp(made[each] - most);
+      for (let each = at; each < at + size; each += 1) gradient[each] = Math.exp(made[each] - most) / sum;
       gradient[at + label] -= 1;
       return Math.log(sum) + most - made[at + label];
     },
@@ -68,8 +65,7 @@ export const OPTIMISERS = {
   "gradient-descent": {
     states: [],
     update({ data, gradient }, rate) {
-      for (let at = 0; at < data.length; at += 1)
-        data[at] -= rate * gradient[at];
+      for (let at = 0; at < data.length; at += 1) data[at] -= rate * gradient[at];
     },
   },
   momentum: {

@@ -12,11 +12,7 @@ const AT_ONCE = 32;
  */
 
 /** Room for laid out numbers, which grows to the most that was needed. */
-const room = {
-  rows: new Float64Array(0),
-  columns: new Float64Array(0),
-  sums: new Float64Array(EDGE * EDGE),
-};
+const room = { rows: new Float64Array(0), columns: new Float64Array(0), sums: new Float64Array(EDGE * EDGE) };
 
 /** @param {"rows" | "columns"} which @param {number} size */
 function roomFor(which, size) {
@@ -66,8 +62,7 @@ export function addProduct(rows, columns, size, made) {
         const lastColumn = Math.min(EDGE, count - c);
         for (let i = 0; i < lastRow; i += 1) {
           const start = at + (r + i) * wide + first + c;
-          for (let j = 0; j < lastColumn; j += 1)
-            data[start + j] += sums[i * EDGE + j];
+          for (let j = 0; j < lastColumn; j += 1) data[start + j] += sums[i * EDGE + j];
         }
       }
     }

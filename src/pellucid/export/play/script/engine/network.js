@@ -19,21 +19,13 @@ const HALF_OF_PIXELS = 127.5;
 /** @typedef {{ kind: string, shape: number[], weights: [name: string, shape: number[]][], rate?: number }} Plan */
 
 /** The layers of a design, one behind the other, as plans. @param {Design} design @param {Data} data @returns {Plan[]} */
-function plansOf(
-  { model, depth, width, kernel, activation, dropout },
-  { shape, classes },
-) {
+function plansOf({ model, depth, width, kernel, activation, dropout }, { shape, classes }) {
   /** @type {Plan[]} */
   const plans = [];
   let now = model === "cnn" ? shape : [product(shape)];
   /** @param {string} kind @param {number[]} next @param {Plan["weights"]} [weights] */
   const add = (kind, next, weights = []) => {
-    plans.push({
-      kind,
-      shape: next,
-      weights,
-      rate: kind === "dropout" ? dropout : 0,
-    });
+    plans.push({ kind, shape: next, weights, rate: kind === "dropout" ? dropout : 0 });
     now = next;
   };
   /** @param {number} units */
@@ -47,8 +39,7 @@ function plansOf(
       ],
     );
   const drop = () => dropout && add("dropout", now);
-  if (model === "bag")
-    add("embedding", [width], [["weight", [shape[0], width]]]);
+  if (model === "bag") add("embedding", [width], [["weight", [shape[0], width]]]);
   if (model === "cnn") {
     for (let block = 0; block < depth; block += 1) {
       const filters = width * 2 ** block;
@@ -60,8 +51,7 @@ function plansOf(
       ];
       add("convolution", [filters, rows, columns], weights);
       add(activation, now);
-      if (rows > 1 && columns > 1)
-        add("pool", [filters, Math.floor(rows / 2), Math.floor(columns / 2)]);
+      if (rows > 1 && columns > 1) add("pool", [filters, Math.floor(rows / 2), Math.floor(columns / 2)]);
     }
     drop();
   }
@@ -80,10 +70,7 @@ function begin(all, kind, draw) {
   const seen = product(all[0].shape.slice(1));
   for (const { data } of all) {
     for (let at = 0; at < data.length; at += 1) {
-      data[at] =
-        kind === "embedding"
-          ? SPREAD_OF_WORDS * normalOf(draw)
-          : (2 * draw() - 1) / Math.sqrt(seen);
+      data[at] = kind === "embedding" ? SPREAD_OF_WORDS * normalOf(draw) : (2 * draw() - 1) / Math.sqrt(seen);
     }
   }
 }
@@ -110,11 +97,7 @@ export function networkOf(design, data) {
   let before = input;
   const layers = plansOf(design, data).map((plan) => {
     counts[plan.kind] = (counts[plan.kind] ?? 0) + 1;
-    const layer = layerOf(plan, `${plan.kind}${counts[plan.kind]}`, before, {
-      Kind,
-      room,
-      design,
-    });
+    const layer = layerOf(plan, `${plan.kind}${counts[plan.kind]}`, before, { Kind, room, design });
     if (layer.weights.length) begin(layer.weights, plan.kind, draw);
     before = layer;
     return layer;
@@ -123,48 +106,21 @@ export function networkOf(design, data) {
 }
 
 /** @param {Plan} plan @param {string} name @param {Source} before @param {{ Kind: FloatsKind, room: number, design: Design }} of @returns {NetLayer} */
-function layerOf(
-  { kind, shape, weights, rate = 0 },
-  name,
-  before,
-  { Kind, room, design },
-) {
+function layerOf({ kind, shape, weights, rate = 0 }, name, before, { Kind, room, design }) {
   const size = product(shape);
   const isConvolution = kind === "convolution";
-  const seen = isConvolution
-    ? product(weights[0][1].slice(1)) * shape[1] * shape[2]
-    : 0;
+  const seen = isConvolution ? product(weights[0][1].slice(1)) * shape[1] * shape[2] : 0;
   return {
-    ...{
-      name,
-      kind,
-      shape,
-      size,
-      before,
-      rate,
-      draw: null,
-      ids: new Uint16Array(0),
-      from: [],
-      to: [],
-    },
+    ...{ name, kind, shape, size, before, rate, draw: null, ids: new Uint16Array(0), from: [], to: [] },
     made: new Kind(room * size),
     gradient: new Kind(room * size),
     weights: weights.map(([own, form]) => ({
-      ...{
-        name: own,
-        shape: form,
-        data: new Kind(product(form)),
-        gradient: new Kind(product(form)),
-      },
-      states: OPTIMISERS[design.optimiser].states.map(
-        () => new Kind(product(form)),
-      ),
+      ...{ name: own, shape: form, data: new Kind(product(form)), gradient: new Kind(product(form)) },
+      states: OPTIMISERS[design.optimiser].states.map(() => new Kind(product(form))),
     })),
     columns: new Kind(room * seen),
     spread: new Kind(seen),
-    runs: isConvolution
-      ? runsOf(before.shape, design.kernel)
-      : new Int32Array(0),
+    runs: isConvolution ? runsOf(before.shape, design.kernel) : new Int32Array(0),
     winners: new Int32Array(kind === "pool" ? room * size : 0),
     mask: new Kind(kind === "dropout" ? room * size : 0),
   };
@@ -194,10 +150,7 @@ export class Network {
     const epoch = Math.floor(step / this.stepsOfEpoch);
     const { seed, batch } = this.design;
     if (this.epoch.epoch !== epoch) {
-      const order = shuffled(
-        this.data.train.labels.length,
-        seedOf(seed, OF_ORDER, epoch),
-      );
+      const order = shuffled(this.data.train.labels.length, seedOf(seed, OF_ORDER, epoch));
       this.epoch = { epoch, order };
     }
     const start = (step % this.stepsOfEpoch) * batch;
@@ -226,10 +179,7 @@ export class Network {
   /** Let dropout draw as in a step; outside of training everything passes. @param {number | null} step */
   drawAs(step) {
     this.layers.forEach((layer, at) => {
-      layer.draw =
-        step === null
-          ? null
-          : drawsOf(seedOf(this.design.seed, OF_DROPOUT, step, at));
+      layer.draw = step === null ? null : drawsOf(seedOf(this.design.seed, OF_DROPOUT, step, at));
     });
   }
 
@@ -268,10 +218,8 @@ export class Network {
     const judged = this.judged(train, places);
     const { gradient, size } = this.last;
     for (let at = 0; at < count * size; at += 1) gradient[at] /= count;
-    for (const { weights } of this.layers)
-      for (const each of weights) each.gradient.fill(0);
-    for (const layer of [...this.layers].reverse())
-      LAYERS[layer.kind].backward(layer, count);
+    for (const { weights } of this.layers) for (const each of weights) each.gradient.fill(0);
+    for (const layer of [...this.layers].reverse()) LAYERS[layer.kind].backward(layer, count);
     return judged;
   }
 
@@ -301,10 +249,7 @@ export class Network {
   asked(examples, count, see) {
     this.drawAs(null);
     for (let first = 0; first < count; first += this.most) {
-      const places = Array.from(
-        { length: Math.min(this.most, count - first) },
-        (_, at) => first + at,
-      );
+      const places = Array.from({ length: Math.min(this.most, count - first) }, (_, at) => first + at);
       this.take(examples, places);
       this.forward(places.length);
       see(places);
@@ -316,10 +261,7 @@ export class Network {
     this.drawAs(null);
     this.take(examples, [place]);
     this.forward(1);
-    return {
-      values: this.valuesOf("made"),
-      probabilities: LOSSES[this.design.loss].shares(this.outputs()),
-    };
+    return { values: this.valuesOf("made"), probabilities: LOSSES[this.design.loss].shares(this.outputs()) };
   }
 
   /** The outputs for the first of the examples that were taken. */
@@ -329,23 +271,12 @@ export class Network {
 
   /** Of the first example what each layer made, or the gradient there. @param {"made" | "gradient"} what */
   valuesOf(what) {
-    return Object.fromEntries(
-      this.layers.map((layer) => [
-        layer.name,
-        layer[what].slice(0, layer.size),
-      ]),
-    );
+    return Object.fromEntries(this.layers.map((layer) => [layer.name, layer[what].slice(0, layer.size)]));
   }
 
   /** @param {WeightPlace} place */
   weightsAt({ layer: wanted, name }) {
-    const layer =
-      this.layers.find((each) => each.name === wanted && each.weights.length) ??
-      this.last;
-    return {
-      layer,
-      weights:
-        layer.weights.find((each) => each.name === name) ?? layer.weights[0],
-    };
+    const layer = this.layers.find((each) => each.name === wanted && each.weights.length) ?? this.last;
+    return { layer, weights: layer.weights.find((each) => each.name === name) ?? layer.weights[0] };
   }
 }

@@ -6,8 +6,7 @@ export const PLAY_CHINESE = {
   language: "English",
   skip: "跳到正文",
   playTitle: "亲手训练一个网络",
-  playLead:
-    "一个小网络就在这个网页里、在你眼前学习，它的每个数都可以打开来看。任何内容都不会离开这台设备。",
+  playLead: "一个小网络就在这个网页里、在你眼前学习，它的每个数都可以打开来看。任何内容都不会离开这台设备。",
   invite: "选择让它学什么，先猜结果，再按“运行”。",
   playBeside:
     "这里学习的是另外一个小网络，不是本页的模型：它从随机权重开始，用同一份数据中的样本学习。任何内容都不会离开这台设备。",
@@ -70,23 +69,16 @@ export const PLAY_CHINESE = {
   alike: "差不多",
   higher: "更高，或不再是数",
   faster: "10 × 学习率",
-  fasterRight:
-    "学习率变为十倍：{came}，与你说的一致。损失为 {faster}，原来为 {loss}。",
-  fasterWrong:
-    "学习率变为十倍：{came}，而你说的是“{guessed}”。损失为 {faster}，原来为 {loss}。",
-  fasterFailed:
-    "学习率变为十倍：每一步都走过了头，损失不再是数。你说的是“{guessed}”。",
-  fasterFailedRight:
-    "学习率变为十倍：每一步都走过了头，损失不再是数，与你说的一致。",
+  fasterRight: "学习率变为十倍：{came}，与你说的一致。损失为 {faster}，原来为 {loss}。",
+  fasterWrong: "学习率变为十倍：{came}，而你说的是“{guessed}”。损失为 {faster}，原来为 {loss}。",
+  fasterFailed: "学习率变为十倍：每一步都走过了头，损失不再是数。你说的是“{guessed}”。",
+  fasterFailedRight: "学习率变为十倍：每一步都走过了头，损失不再是数，与你说的一致。",
   predict: "开始并比较",
   guessedWell: "你猜 {guessed}，实际达到 {reached}：相差不到 2 个百分点。",
-  guessedLow:
-    "你猜 {guessed}，实际达到 {reached}：高出 {points} 个百分点。为什么比看上去容易？",
-  guessedHigh:
-    "你猜 {guessed}，实际达到 {reached}：低了 {points} 个百分点。是什么拖住了它？",
+  guessedLow: "你猜 {guessed}，实际达到 {reached}：高出 {points} 个百分点。为什么比看上去容易？",
+  guessedHigh: "你猜 {guessed}，实际达到 {reached}：低了 {points} 个百分点。是什么拖住了它？",
   stateIs: "第 {step} 步，第 {epoch} 轮；每秒 {speed} 个样本。",
-  diverged:
-    "第 {step} 步之后损失不再是数：权重无限增大。请换较小的学习率，再重新开始。",
+  diverged: "第 {step} 步之后损失不再是数：权重无限增大。请换较小的学习率，再重新开始。",
   lossTitle: "损失",
   accuracyTitle: "准确率",
   train: "训练",
@@ -101,8 +93,7 @@ export const PLAY_CHINESE = {
   planeHelp: "圆点为训练样本。底色表示两类得分之差；白色处网络拿不定主意。",
   pinnedTitle: "一个验证样本",
   nextPoint: "换一个点",
-  pointOf:
-    "第 {number} 个点，位于 ({place})，标签 {name}；点击平面可选择另一个点。",
+  pointOf: "第 {number} 个点，位于 ({place})，标签 {name}；点击平面可选择另一个点。",
   typeOwn: "或输入自己的文本：",
   exampleOf: "验证样本 {number}，标签 {name}",
   itsLabel: "它的标签",
@@ -112,8 +103,7 @@ export const PLAY_CHINESE = {
   noneDead: "没有死单元：每个单元至少对一个验证样本的输出不为 0。",
   deadIn: "{layer} 中 {all} 个里有 {count} 个",
   stepTitle: "手算一步",
-  stepHelp:
-    "一个训练样本：前向、损失、反向，以及一个权重的更新。网络已经走了这一步。",
+  stepHelp: "一个训练样本：前向、损失、反向，以及一个权重的更新。网络已经走了这一步。",
   stepOf: "标签 {name}",
   layer: "层",
   shape: "形状",
@@ -132,17 +122,12 @@ export const PLAY_CHINESE = {
   above: "上方的梯度",
   seenThere: "那里的输入",
   productOf: "乘积",
-  updatePlain:
-    "w ← w − 学习率 × g = {before} − {rate} × ({gradient}) = {after}",
+  updatePlain: "w ← w − 学习率 × g = {before} − {rate} × ({gradient}) = {after}",
   updateSpeed: "v ← 0.9 v + g = 0.9 × ({old}) + ({gradient}) = {speed}",
-  updateMomentum:
-    "w ← w − 学习率 × v = {before} − {rate} × ({speed}) = {after}",
-  updateFirst:
-    "m ← 0.9 m + 0.1 g = 0.9 × ({old}) + 0.1 × ({gradient}) = {first}",
-  updateSecond:
-    "s ← 0.999 s + 0.001 g² = 0.999 × {old} + 0.001 × ({gradient})² = {second}",
-  updateCorrected:
-    "m̂ = m / (1 − 0.9ᵗ) = {first}；ŝ = s / (1 − 0.999ᵗ) = {second}，因为两者都从 0 开始",
+  updateMomentum: "w ← w − 学习率 × v = {before} − {rate} × ({speed}) = {after}",
+  updateFirst: "m ← 0.9 m + 0.1 g = 0.9 × ({old}) + 0.1 × ({gradient}) = {first}",
+  updateSecond: "s ← 0.999 s + 0.001 g² = 0.999 × {old} + 0.001 × ({gradient})² = {second}",
+  updateCorrected: "m̂ = m / (1 − 0.9ᵗ) = {first}；ŝ = s / (1 − 0.999ᵗ) = {second}，因为两者都从 0 开始",
   updateAdam:
     "w ← w − 学习率 × m̂ / (√ŝ + 10⁻⁸) = {before} − {rate} × ({first}) / (√{second} + 10⁻⁸) = {after}",
   checkTitle: "梯度检查",

@@ -62,29 +62,23 @@ export const PLAY_ENGLISH = {
   again: "Start again from the same seed",
   check: "Check gradients",
   predictTitle: "Predict first",
-  predictAsk:
-    "What validation accuracy will it have after 5 epochs? Your guess:",
-  fasterAsk:
-    "With a learning rate ten times larger, the validation loss will then be \u2026",
+  predictAsk: "What validation accuracy will it have after 5 epochs? Your guess:",
+  fasterAsk: "With a learning rate ten times larger, the validation loss will then be \u2026",
   lower: "lower",
   alike: "about the same",
   higher: "higher, or no number",
   faster: "10 \u00d7 rate",
-  fasterRight:
-    "Ten times the rate: {came}, as you said. The loss is {faster} instead of {loss}.",
+  fasterRight: "Ten times the rate: {came}, as you said. The loss is {faster} instead of {loss}.",
   fasterWrong:
     "Ten times the rate: {came}, where you said {guessed}. The loss is {faster} instead of {loss}.",
   fasterFailed:
     "Ten times the rate: the loss became no number, since every step overshot. You said {guessed}.",
-  fasterFailedRight:
-    "Ten times the rate: the loss became no number, since every step overshot, as you said.",
+  fasterFailedRight: "Ten times the rate: the loss became no number, since every step overshot, as you said.",
   predict: "Start, and compare",
-  guessedWell:
-    "You guessed {guessed}, and it reached {reached}: less than 2 points apart.",
+  guessedWell: "You guessed {guessed}, and it reached {reached}: less than 2 points apart.",
   guessedLow:
     "You guessed {guessed}, and it reached {reached}: {points} points more. What made it easier than it looked?",
-  guessedHigh:
-    "You guessed {guessed}, and it reached {reached}: {points} points less. What holds it back?",
+  guessedHigh: "You guessed {guessed}, and it reached {reached}: {points} points less. What holds it back?",
   stateIs: "Step {step}, epoch {epoch}; {speed} examples per second.",
   diverged:
     "The loss is no longer a number after step {step}: the weights grew without bound. Try a smaller learning rate, then start again.",
@@ -103,17 +97,14 @@ export const PLAY_ENGLISH = {
     "Dots are training examples. The ground shows the difference of the scores of both classes; white is where the network is undecided.",
   pinnedTitle: "One validation example",
   nextPoint: "Follow another point",
-  pointOf:
-    "Point {number} at ({place}), labelled {name}; a click on the plane follows another.",
+  pointOf: "Point {number} at ({place}), labelled {name}; a click on the plane follows another.",
   typeOwn: "Or type a text of your own:",
   exampleOf: "validation example {number}, labelled {name}",
   itsLabel: "its label",
   firstTitle: "Weights of the first layer",
-  firstHelp:
-    "A picture for each unit or filter; blue is negative, orange positive.",
+  firstHelp: "A picture for each unit or filter; blue is negative, orange positive.",
   dead: "Dead units, which give 0 for every validation example (200 at most are tried):",
-  noneDead:
-    "No unit is dead: each gives something else than 0 for at least one validation example.",
+  noneDead: "No unit is dead: each gives something else than 0 for at least one validation example.",
   deadIn: "{count} of {all} in {layer}",
   stepTitle: "One step by hand",
   stepHelp:
@@ -131,20 +122,15 @@ export const PLAY_ENGLISH = {
     "Loss: the mean over the classes of max(0, 1 \u2212 score of {name} + score of the other); the score of {name} is {own}: L = {loss}.",
   weightOf: "Weight of",
   weightIndex: "number (0 to {size} \u2212 1)",
-  gradientIs:
-    "Its gradient g = {gradient} is the sum of {count} products; the largest are:",
+  gradientIs: "Its gradient g = {gradient} is the sum of {count} products; the largest are:",
   gradientIsOne: "Its gradient g = {gradient} is one product:",
   above: "gradient above",
   seenThere: "input there",
   productOf: "product",
-  updatePlain:
-    "w \u2190 w \u2212 rate \u00d7 g = {before} \u2212 {rate} \u00d7 ({gradient}) = {after}",
-  updateSpeed:
-    "v \u2190 0.9 v + g = 0.9 \u00d7 ({old}) + ({gradient}) = {speed}",
-  updateMomentum:
-    "w \u2190 w \u2212 rate \u00d7 v = {before} \u2212 {rate} \u00d7 ({speed}) = {after}",
-  updateFirst:
-    "m \u2190 0.9 m + 0.1 g = 0.9 \u00d7 ({old}) + 0.1 \u00d7 ({gradient}) = {first}",
+  updatePlain: "w \u2190 w \u2212 rate \u00d7 g = {before} \u2212 {rate} \u00d7 ({gradient}) = {after}",
+  updateSpeed: "v \u2190 0.9 v + g = 0.9 \u00d7 ({old}) + ({gradient}) = {speed}",
+  updateMomentum: "w \u2190 w \u2212 rate \u00d7 v = {before} \u2212 {rate} \u00d7 ({speed}) = {after}",
+  updateFirst: "m \u2190 0.9 m + 0.1 g = 0.9 \u00d7 ({old}) + 0.1 \u00d7 ({gradient}) = {first}",
   updateSecond:
     "s \u2190 0.999 s + 0.001 g\u00b2 = 0.999 \u00d7 {old} + 0.001 \u00d7 ({gradient})\u00b2 = {second}",
   updateCorrected:
@@ -158,6 +144,5 @@ export const PLAY_ENGLISH = {
   byBackprop: "back-propagation",
   byDifference: "central difference",
   relativeError: "relative error",
-  madeBy:
-    "Made by Pellucid. One file, scripts of its own, no request to any server.",
+  madeBy: "Made by Pellucid. One file, scripts of its own, no request to any server.",
 };

@@ -17,8 +17,7 @@ export const CHINESE_MESSAGES = {
   layerTitle: "{words}（{name}）",
   noGradientReaches: "没有梯度到达这一层。",
   numbersNotHeld: "本页不含这些数。",
-  valuesLaidOut:
-    "这一层的输出：{layout}。指针移到单元上，即可看到它的感受野；单击或按方向键可打开一个单元。",
+  valuesLaidOut: "这一层的输出：{layout}。指针移到单元上，即可看到它的感受野；单击或按方向键可打开一个单元。",
   gradientsLaidOut: "损失的梯度：{layout}。单击或按方向键可打开其中一个。",
   partHeld: "本页含其中 {kept} / {all}，其余为灰色。",
   unitTitle: "单元 {unit}",
@@ -40,10 +39,8 @@ export const CHINESE_MESSAGES = {
   layoutOfOneMap: "一张 {rows}\u00d7{columns} 的特征图",
   layoutOfMaps: "{count} 张 {rows}\u00d7{columns} 的特征图",
   layoutOfText: "文本的 {count} 个位置（行），每个位置 {numbers} 个数",
-  layoutOfAttention:
-    "文本的 {count} 个位置（行），每个位置 {numbers} 个数，每个头 {each} 个，依次并列",
-  layoutOfPatches:
-    "{count} 张 {rows}\u00d7{columns} 个图像块的图，每个通道一张，学得的词元在图像块之上",
+  layoutOfAttention: "文本的 {count} 个位置（行），每个位置 {numbers} 个数，每个头 {each} 个，依次并列",
+  layoutOfPatches: "{count} 张 {rows}\u00d7{columns} 个图像块的图，每个通道一张，学得的词元在图像块之上",
   layoutOfOne: "1 个数",
   layoutOfNumbers: "{count} 个数",
   windowTitle: "单元的窗口",
@@ -51,8 +48,7 @@ export const CHINESE_MESSAGES = {
   windowBeforeText: "{source}：每个词元一行",
   windowOwn: "本层的特征图 {channel}",
   windowOwnText: "本层：每个位置一行",
-  windowWords:
-    "单元 {unit} 看到这张图的第 {top} 至 {bottom} 行、第 {left} 至 {right} 列，输出 {number}。",
+  windowWords: "单元 {unit} 看到这张图的第 {top} 至 {bottom} 行、第 {left} 至 {right} 列，输出 {number}。",
   windowWordsText: "单元 {unit} 看到“{tokens}”，输出 {number}。",
   windowSlide: "让窗口滑过整张图",
   windowStop: "停止",
@@ -80,11 +76,9 @@ export const CHINESE_MESSAGES = {
   kernelsOfTokens: "卷积核 {at}（共 {count} 个）的权重：每个相邻词元一行",
   kernelsOfTokensImage: "卷积核 {at} 的权重，{kernel} 个相邻词元各一行",
   weightsAsMap: "单元 {at}（共 {count} 个）的权重，按它所看的特征图排列",
-  weightsAsMaps:
-    "单元 {at}（共 {count} 个）的权重，按它所看的 {maps} 张特征图排列",
+  weightsAsMaps: "单元 {at}（共 {count} 个）的权重，按它所看的 {maps} 张特征图排列",
   weightsAsMapsImage: "单元 {at} 的权重，排成 {maps} 张图",
-  kernelsLaid:
-    "放到特征图 {at}（共 {count} 张）上的卷积核，下面 {inputs} 张图各一个",
+  kernelsLaid: "放到特征图 {at}（共 {count} 张）上的卷积核，下面 {inputs} 张图各一个",
   gradientOf: "{name}[{index}] 的梯度",
   restProducts: "其余 {count} 个较小的乘积",
   columnProduct: "乘积",
@@ -98,8 +92,7 @@ export const CHINESE_MESSAGES = {
   largestProducts: "最大的乘积",
   sumAndBias: "{count} 个乘积之和 {sum} + 偏置 {bias} = {value}",
   wholeText: "整段文本",
-  largestOnce:
-    "{count} 个数中最大的在 {source} 的 {place}。没有哪组权重能挑出最大的数：取最大值不是卷积。",
+  largestOnce: "{count} 个数中最大的在 {source} 的 {place}。没有哪组权重能挑出最大的数：取最大值不是卷积。",
   largestTimes:
     "{count} 个数中最大的出现了 {times} 次，第一次在 {source} 的 {place}。没有哪组权重能挑出最大的数：取最大值不是卷积。",
   largestOnceText:
@@ -126,46 +119,36 @@ export const CHINESE_MESSAGES = {
   addedToState: "状态增加的部分：(1 \u2212 z) \u00d7 g",
   memory: "记忆",
   state: "状态",
-  headWeights:
-    "头 {head}，词元 {query} 的查询：它对所有词元的权重，总和为 1。词元 {key} 的键得到 {weight}。",
-  headWeightsOfPatches:
-    "头 {head}，{query}的查询：它对所有词元的权重，总和为 1。{key}的键得到 {weight}。",
+  headWeights: "头 {head}，词元 {query} 的查询：它对所有词元的权重，总和为 1。词元 {key} 的键得到 {weight}。",
+  headWeightsOfPatches: "头 {head}，{query}的查询：它对所有词元的权重，总和为 1。{key}的键得到 {weight}。",
   classToken: "类别词元",
   register: "寄存词元 {number}",
   patch: "图像块 ({row}, {column})",
   looksTitle: "从{query}出发的注意力，各头一张",
-  looksWords:
-    "图像块越亮，权重越大；每张图各有自己的最亮处。单击一个图像块，即从那里看。",
+  looksWords: "图像块越亮，权重越大；每张图各有自己的最亮处。单击一个图像块，即从那里看。",
   lookOfHead: "头 {head}：{share}% 在图像块上",
   lookLabel: "第 {layer} 层，头 {head}：最多在{key}，{weight}",
   weightsAsNumbers: "用数字表示的权重",
   largestWeights: "用数字表示的权重（{count} 个中最大的 {shown} 个）",
   columnWeight: "权重",
   tokenWeightsLabel: "各词元的权重",
-  opensInPython:
-    "这个数不在本页中：网络太大，容纳不下全部的数。在 Python 中，{call} 可以打开任何单元。",
+  opensInPython: "这个数不在本页中：网络太大，容纳不下全部的数。在 Python 中，{call} 可以打开任何单元。",
   unitsThatOpen: "本页可以打开的本层单元：",
   verdict: "网络给出 {network}，手算 {value}，相差 {difference}",
-  verdictWrong:
-    "网络给出 {network}，手算 {value}，相差 {difference}：超出舍入所能解释的范围",
+  verdictWrong: "网络给出 {network}，手算 {value}，相差 {difference}：超出舍入所能解释的范围",
   meanIsConvolution: "平均就是权重全部相等、从不学习的卷积。",
   copiedTitle: "{layer}（{words}），单元 {unit}",
   copiedRest: "以及 {count} 个较小的乘积",
   copiedSum: "和 {sum} + 偏置 {bias} = {value}",
   copiedLargest: "{count} 个数中最大的，在被池化者的 {place}",
   gradientLength: "这一层梯度的长度：{norm}。",
-  gradientLengthChecked:
-    "这一层梯度的长度：{norm}。手算与自动求导相差不超过最大分量的 {share}。",
+  gradientLengthChecked: "这一层梯度的长度：{norm}。手算与自动求导相差不超过最大分量的 {share}。",
   noGradientHere: "这里没有梯度：损失与它无关，或者本页容纳不下。",
   gradientStays: "损失对这个数的梯度：{gradient}。这个数略微增大时，损失不变。",
-  gradientGrows:
-    "损失对这个数的梯度：{gradient}。这个数略微增大时，损失随之增大，增量为其 {size} 倍。",
-  gradientFalls:
-    "损失对这个数的梯度：{gradient}。这个数略微增大时，损失随之减小，减量为其 {size} 倍。",
-  passesOn:
-    "按链式法则，它传给所看到的每个数的是自身乘以权重，传给每个权重的是自身乘以所看到的数：",
-  passesToWinner:
-    "它全部传给位于 {place} 的最大值；窗口中的其他数什么也得不到。",
+  gradientGrows: "损失对这个数的梯度：{gradient}。这个数略微增大时，损失随之增大，增量为其 {size} 倍。",
+  gradientFalls: "损失对这个数的梯度：{gradient}。这个数略微增大时，损失随之减小，减量为其 {size} 倍。",
+  passesOn: "按链式法则，它传给所看到的每个数的是自身乘以权重，传给每个权重的是自身乘以所看到的数：",
+  passesToWinner: "它全部传给位于 {place} 的最大值；窗口中的其他数什么也得不到。",
   passesBySlope: "传下去：{above} \u00d7 斜率 {slope} = {product}",
   columnToSeen: "传给所看到的数",
   columnToWeight: "传给权重",
@@ -182,18 +165,14 @@ export const CHINESE_MESSAGES = {
   byDifference: "中心差分，由本页计算",
   relativeError: "相对误差",
   weightTitle: "一个权重：{name}[{index}]",
-  weightChoice:
-    "本层的任何权重都可以选择：用下面的编号，或单击单元乘积中的权重。",
+  weightChoice: "本层的任何权重都可以选择：用下面的编号，或单击单元乘积中的权重。",
   weightsField: "权重 ",
   weightNotHeld: "本页不含这个权重。",
   weightIs: "这个权重为 {weight}。",
-  usedNowhere:
-    "它没有用到此输入上；按链式法则，它的梯度是各使用处的梯度乘以所遇到的数之和。",
+  usedNowhere: "它没有用到此输入上；按链式法则，它的梯度是各使用处的梯度乘以所遇到的数之和。",
   usedOnce: "它用到一次；按链式法则，它的梯度是该处的梯度乘以所遇到的数。",
-  usedOften:
-    "它用在 {count} 处；按链式法则，它的梯度是各处的梯度乘以所遇到的数之和。",
-  differenceStep:
-    "为求差分，本页把权重向两侧各移动 {step}，从这一层起把网络重算两遍。",
+  usedOften: "它用在 {count} 处；按链式法则，它的梯度是各处的梯度乘以所遇到的数之和。",
+  differenceStep: "为求差分，本页把权重向两侧各移动 {step}，从这一层起把网络重算两遍。",
   weightInPython: "并非全部都能放进本页。在 Python 中，{call} 给出全部三种。",
   axisFilter: "卷积核",
   axisInput: "输入",
@@ -250,8 +229,7 @@ export const CHINESE_MESSAGES = {
   logVarianceSum: "对数方差 \u03bb 之和",
   latentConstant: "{count} 个潜变量 \u00d7 ln 2 \u03c0",
   densityOfDraw: "ln q(z|x) = \u2212 这三项之和的一半（nat）",
-  priorComponent:
-    "分量 {component}：ln {share} \u2212 ({squares} + {spreads} + {constant}) / 2",
+  priorComponent: "分量 {component}：ln {share} \u2212 ({squares} + {spreads} + {constant}) / 2",
   densityOfPrior: "ln p(z|y) = 这些数的 e 次幂之和的对数（nat）",
   useOfUnit: "单元 {unit}",
   useAtStep: "第 {step} 步“{token}”",

@@ -6,8 +6,7 @@
 export const ENGLISH_MESSAGES = {
   // What the pinned unit sees.
   seesNothing: "This unit sees nothing of the given image.",
-  seesPixels:
-    "This unit sees rows {top} to {bottom}, columns {left} to {right}.",
+  seesPixels: "This unit sees rows {top} to {bottom}, columns {left} to {right}.",
   seesTokens: "This unit sees tokens {low} to {high}.",
   seesText: "This unit sees the whole text.",
   // The numbers of a layer.
@@ -23,8 +22,7 @@ export const ENGLISH_MESSAGES = {
   numbersNotHeld: "The page does not hold these numbers.",
   valuesLaidOut:
     "What the layer gives: {layout}. Move over the units to see what each of them sees; a click, or the arrow keys, open one.",
-  gradientsLaidOut:
-    "The gradient of the loss: {layout}. A click, or the arrow keys, open one of them.",
+  gradientsLaidOut: "The gradient of the loss: {layout}. A click, or the arrow keys, open one of them.",
   partHeld: "Held by the page: {kept} of {all}; the others are grey.",
   unitTitle: "Unit {unit}",
   unitOfClass: "Unit {unit}: {name}",
@@ -41,8 +39,7 @@ export const ENGLISH_MESSAGES = {
   copy: "Copy",
   asText: "As text",
   selected: "selected; copy it with the keyboard",
-  layoutOfHeads:
-    "a map for each of {count} heads, query tokens as rows, key tokens as columns",
+  layoutOfHeads: "a map for each of {count} heads, query tokens as rows, key tokens as columns",
   layoutOfOneMap: "one map of {rows}\u00d7{columns} numbers",
   layoutOfMaps: "{count} maps of {rows}\u00d7{columns} numbers",
   layoutOfText: "{count} places of the text (rows) with {numbers} numbers each",
@@ -76,8 +73,7 @@ export const ENGLISH_MESSAGES = {
   dropoutExample:
     "One mask, drawn as training draws it, on the numbers of this input: {dropped} of {count} are dropped (crossed out). It is an example, not a part of this answer.",
   dropoutAgain: "Draw another mask",
-  dropoutLabel:
-    "an example of a dropout mask: {dropped} of {count} numbers are dropped",
+  dropoutLabel: "an example of a dropout mask: {dropped} of {count} numbers are dropped",
   // N-grams that won the maximum over the text.
   winnersTitle: "The n-gram that won, for each of {count} filters",
   winnersLabel: "winning n-grams",
@@ -89,16 +85,12 @@ export const ENGLISH_MESSAGES = {
   kernelsLabel: "kernels",
   kernelsTitle: "Kernels of filter {at} of {count}",
   kernelsImage: "kernels of filter {at}, one for each of {channels} channels",
-  kernelsOfTokens:
-    "Weights of filter {at} of {count}: a row for each neighbouring token",
-  kernelsOfTokensImage:
-    "weights of filter {at}, a row for each of {kernel} neighbouring tokens",
+  kernelsOfTokens: "Weights of filter {at} of {count}: a row for each neighbouring token",
+  kernelsOfTokensImage: "weights of filter {at}, a row for each of {kernel} neighbouring tokens",
   weightsAsMap: "Weights of unit {at} of {count}, laid out as the map it sees",
-  weightsAsMaps:
-    "Weights of unit {at} of {count}, laid out as the {maps} maps it sees",
+  weightsAsMaps: "Weights of unit {at} of {count}, laid out as the {maps} maps it sees",
   weightsAsMapsImage: "weights of unit {at} as {maps} maps",
-  kernelsLaid:
-    "Kernels laid on map {at} of {count}, one for each of {inputs} maps below",
+  kernelsLaid: "Kernels laid on map {at} of {count}, one for each of {inputs} maps below",
   // The arithmetic of a unit.
   gradientOf: "gradient of {name}[{index}]",
   restProducts: "{count} smaller products",
@@ -131,8 +123,7 @@ export const ENGLISH_MESSAGES = {
   columnLabel: "label",
   columnProbability: "probability",
   labelsLabel: "labels",
-  gatesTitle:
-    "This unit over the whole text: its gates, and what each step adds",
+  gatesTitle: "This unit over the whole text: its gates, and what each step adds",
   gatesLabel: "gates over the text",
   columnStep: "step",
   columnToken: "token",
@@ -164,8 +155,7 @@ export const ENGLISH_MESSAGES = {
   verdict: "network says {network}, by hand {value}, difference {difference}",
   verdictWrong:
     "network says {network}, by hand {value}, difference {difference}: more than rounding explains",
-  meanIsConvolution:
-    "A mean is a convolution whose weights are all equal and never learnt.",
+  meanIsConvolution: "A mean is a convolution whose weights are all equal and never learnt.",
   copiedTitle: "{layer} ({words}), unit {unit}",
   copiedRest: "and {count} smaller products",
   copiedSum: "sum {sum} + bias {bias} = {value}",
@@ -184,8 +174,7 @@ export const ENGLISH_MESSAGES = {
     "Gradient of the loss at this number: {gradient}. If the number grew by a little, the loss would fall by {size} times as much.",
   passesOn:
     "By the chain rule it passes on, to each number it saw, itself times the weight, and to each weight itself times the number seen:",
-  passesToWinner:
-    "All of it goes to the winner at {place}; the other numbers of the window get nothing.",
+  passesToWinner: "All of it goes to the winner at {place}; the other numbers of the window get nothing.",
   passesBySlope: "passed on: {above} \u00d7 slope {slope} = {product}",
   columnToSeen: "to the number seen",
   columnToWeight: "to the weight",
@@ -215,8 +204,7 @@ export const ENGLISH_MESSAGES = {
     "It is used at {count} places; by the chain rule its gradient is the sum, over these, of the gradient there times the number that it meets.",
   differenceStep:
     "For the difference this page computed the network from this layer on twice, with the weight moved by {step} to either side.",
-  weightInPython:
-    "Not all of it fits into the page. In Python, {call} gives all three.",
+  weightInPython: "Not all of it fits into the page. In Python, {call} gives all three.",
   axisFilter: "filter",
   axisInput: "input",
   axisNumber: "number",
@@ -273,10 +261,8 @@ export const ENGLISH_MESSAGES = {
   logVarianceSum: "sum of the log variances \u03bb",
   latentConstant: "{count} latent variables \u00d7 ln 2 \u03c0",
   densityOfDraw: "ln q(z|x) = \u2212 half of the sum of these three, in nats",
-  priorComponent:
-    "component {component}: ln {share} \u2212 ({squares} + {spreads} + {constant}) / 2",
-  densityOfPrior:
-    "ln p(z|y) = ln of the sum of e to the power of these, in nats",
+  priorComponent: "component {component}: ln {share} \u2212 ({squares} + {spreads} + {constant}) / 2",
+  densityOfPrior: "ln p(z|y) = ln of the sum of e to the power of these, in nats",
   useOfUnit: "unit {unit}",
   useAtStep: "step {step} \u201c{token}\u201d",
   normMean: "\u2212 mean {mean} of the {count} numbers",

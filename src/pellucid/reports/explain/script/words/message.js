@@ -6,12 +6,10 @@ import { ENGLISH_MESSAGES } from "./english.js";
 /** @typedef {keyof typeof ENGLISH_MESSAGES} MessageKey */
 
 /** The sentence of a key as it is written, with its {names}. @param {MessageKey} key */
-const template = (key) =>
-  (isChinese() ? CHINESE_MESSAGES : ENGLISH_MESSAGES)[key];
+const template = (key) => (isChinese() ? CHINESE_MESSAGES : ENGLISH_MESSAGES)[key];
 
 /** What a layer does, in the language of the page. @param {{ words: string, chinese: string }} layer */
-export const layerWords = ({ words, chinese }) =>
-  isChinese() ? chinese : words;
+export const layerWords = ({ words, chinese }) => (isChinese() ? chinese : words);
 
 /**
  * A sentence in the language of the page.
