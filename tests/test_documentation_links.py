@@ -1,4 +1,4 @@
-"""Links, pictures and figures of the documentation lead to what is there, and come from where they should."""
+"""Links and pictures of the documentation lead to what is there, and come from where they should."""
 
 import re
 from pathlib import Path
@@ -49,19 +49,3 @@ def test_every_picture_of_the_gallery_and_its_pages_is_made_by_a_command() -> No
     shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert all(f"images/{name}.png" in shown for name in make_screenshots.SHOTS)
     assert all(f"_static/gallery/{name}.png" in shown for name in make_screenshots.SMALL)
-
-
-def test_figures_of_the_readme_are_those_of_the_benchmarks() -> None:
-    of_readme, of_benchmarks = (
-        re.search(
-            r"<!-- figures: start -->\n(.*?)<!-- figures: end -->",
-            page.read_text(encoding="utf-8"),
-            re.DOTALL,
-        )
-        for page in (PAGES[0], DOCS / "benchmarks.md")
-    )
-    assert of_readme is not None
-    assert of_benchmarks is not None
-    rows = of_readme[1].splitlines()
-    assert len(rows) == 2 + 5  # the head, and what a visitor can read
-    assert rows == of_benchmarks[1].splitlines()[: len(rows)]
