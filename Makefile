@@ -119,6 +119,8 @@ bench-list: $(VENV)/.installed-plain
 textbook: $(VENV)/.installed-plain
 	$(BIN)/python examples/run_all.py $(ONLY)
 
+# make docs SITE=https://docs.example.org: pages name their address there.
+docs: export SITE ?=
 docs: $(VENV)/.installed-docs docs/_extra/gallery/version.txt
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html -t chinese -c docs docs/zh docs/_build/html/zh

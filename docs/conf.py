@@ -5,6 +5,7 @@ The Chinese pages are a second build of the folder zh, by the tag chinese, into 
 
 import gettext
 import logging
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -32,6 +33,10 @@ exclude_patterns = ["_build", "_extra", "zh"]
 templates_path = ["templates"]
 language = "zh_CN" if tags.has("chinese") else "en"  # noqa: F821, a name that Sphinx provides
 nitpicky = True
+
+# The address of the site, which pages name as their canonical one: make docs SITE=https://docs.example.org
+_site = os.environ.get("SITE", "").rstrip("/")
+html_baseurl = f"{_site}/zh/" if _site and language != "en" else f"{_site}/" if _site else ""
 
 html_theme = "furo"
 html_title = "Pellucid"

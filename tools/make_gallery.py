@@ -26,11 +26,11 @@ RUNS = DOCS / "_build" / "gallery"
 
 # What is trained, by the folder of its run. Images and texts are compared with all classical models.
 TRAINED = {
-    "images": "train sample:fashion --model cnn --preset quick",
+    "images": "train sample:fashion --model cnn --preset quick --epochs 8",
     "lenet": "train sample:fashion --model lenet --no-batch-norm --no-augment --no-baselines --epochs 8",
     "perceptron": "train sample:fashion --model mlp --preset quick --no-baselines",
-    "texts": "train sample:spam --model rnn --preset quick",
-    "vae": "train sample:fashion --model vae --preset quick",
+    "texts": "train sample:spam --model rnn --preset quick --epochs 4",
+    "vae": "train sample:fashion --model vae --preset quick --epochs 6",
 }
 
 # The pages, each with its command and its run. boot.png and mail.txt come from the samples' tests.
@@ -42,7 +42,7 @@ PAGES = {
     "explain-perceptron.html": ("explain {run} boot.png --model mlp", "perceptron"),
     "explain-lstm.html": ("explain {run} mail.txt --model rnn", "texts"),
     "explain-vae.html": ("explain {run} boot.png", "vae"),
-    "app-images.html": ("export {run} --model cnn --examples 6", "images"),
+    "app-images.html": ("export {run} --model cnn --examples 6 --play", "images"),
     "app-texts.html": ("export {run} --examples 6", "texts"),
 }
 REPORTS = {"report-images.html": "images", "report-texts.html": "texts"}
