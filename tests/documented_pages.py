@@ -58,6 +58,7 @@ EXCEPTIONS = {
     r"(\S*/)?pip (install|download) ": "downloads packages; that extras exist is tested",
     r"python3 -m venv ": "an environment that stays empty without the next line",
     r"\.venv/bin/pellucid ": "the command of such an environment",
+    r"source \.venv/": "such an environment, activated",
     r"docker ": "needs the daemon of Docker",
     r"(export XDG_CACHE_HOME=/shared|torchrun --nnodes 2 )": "needs two machines that share a disk",
     r".*postgresql://": "needs a server of PostgreSQL; tests/end_to_end/test_tuning_killed.py starts one",

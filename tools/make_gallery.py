@@ -1,6 +1,6 @@
 """Make the gallery: real reports, explain pages and app pages of small models of the bundled samples.
 
-    python tools/make_gallery.py        # about four minutes on two quiet cores; make gallery does it too
+    python tools/make_gallery.py        # about 4.5 minutes on two quiet cores; make gallery does it too
 
 Writes docs/_extra/gallery, which Sphinx copies into the site beside the pages. Runs stay in
 docs/_build/gallery, so that another call trains nothing; `make clean` removes both.
