@@ -93,7 +93,9 @@ class Film:
                 )
                 if number % _MOVES_A_FRAME == _MOVES_A_FRAME - 1:
                     self.take()
-            self._tab.call("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **place)
+            self._tab.call(
+                "Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **place
+            )
             self.take()
         self.durations[-1] = _REST
 
