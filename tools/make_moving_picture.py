@@ -1,4 +1,4 @@
-"""Make the moving picture of the README: clothes drawn on the page of a model, whose answer and layers follow.
+"""Make the moving picture of the README: clothes drawn on a model's page, whose answer and layers follow.
 
     python tools/make_moving_picture.py        # needs Chromium, Chrome or Edge
 
