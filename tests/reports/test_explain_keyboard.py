@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from browsers import browsing, press
+from browsers import browsing, press, until
 from pellucid.reports.explain import render_explanation
 from reports.explained import explained, explained_wide
 from reports.pages_over_http import served
@@ -36,6 +36,7 @@ def test_everything_is_reached_by_keys_alone(chromium: str, tmp_path: Path) -> N
         assert visited.count("BUTTON") >= 9, "the weights of a kernel"
 
         page.open(f"{address}/page.html#forward/{layers[1]}/0,0,0")
+        until(page, f"{UNIT} === 'Unit (0, 0, 0)'")
         page.evaluate("document.getElementById('maps').focus()")
         press(page, "ArrowRight", "ArrowRight", "ArrowDown")
         assert page.evaluate(UNIT) == "Unit (0, 1, 2)"

@@ -94,7 +94,9 @@ class Tab:
         """
         self._loaded = False
         if "loaderId" not in self.call("Page.navigate", url=address):
-            return  # another place of the same page
+            # Another place of the same page, which hears of it in a task queued before this one.
+            self.evaluate("new Promise((done) => setTimeout(done))")
+            return
         deadline = time.monotonic() + _LONGEST_LOAD
         while not self._loaded:
             self._note(self._read(deadline))
