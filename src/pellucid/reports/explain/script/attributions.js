@@ -14,10 +14,11 @@ const POOLS = ["global-max", "global-average", "flatten"];
  */
 export function gradCam(run, start) {
   const last = [...run.layers].reverse().find(({ kind }) => POOLS.includes(kind));
-  const maps = last && run.values.get(last.takes[0]);
+  const place = last?.takes[0] ?? "";
+  const maps = run.values.get(place);
   if (!maps || maps.shape.length < 3 || !run.layers.some(({ kind }) => kind === "convolution")) return null;
   const [channels, rows, columns] = maps.shape;
-  const gradient = need(gradientsFrom(run, start).get(`gradient:${last.takes[0]}`));
+  const gradient = need(gradientsFrom(run, start, place).get(`gradient:${place}`));
   const sums = new Float64Array(rows * columns);
   for (let channel = 0; channel < channels; channel += 1) {
     const weight = sumOf(gradient.row(channel)) / sums.length;

@@ -77,9 +77,10 @@ const BACKWARD = {
  * Gradients of a number at every layer that it depends on, and at what the network was given: under the names by which
  * pages find them, with `gradient:` before those of layers.
  * @param {Run} run @param {Map<string, Floats>} start gradients at the values that the number is made of
+ * @param {string} [lowest] layer below which none is wanted
  * @returns {Map<string, Whole>}
  */
-export function gradientsFrom({ layers, values, weights, Kind }, start) {
+export function gradientsFrom({ layers, values, weights, Kind }, start, lowest) {
   /** @type {Map<string, Whole>} */
   const found = new Map();
   /** @param {string} name @param {Floats} part */
@@ -91,6 +92,7 @@ export function gradientsFrom({ layers, values, weights, Kind }, start) {
   };
   for (const [name, part] of start) add(name, new Kind(part));
   for (const layer of [...layers].reverse()) {
+    if (layer.name === lowest) break;
     const above = found.get(`gradient:${layer.name}`);
     if (!above || layer.hidden) continue;
     const taken = layer.takes.filter((name) => values.has(name));
