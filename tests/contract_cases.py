@@ -35,6 +35,7 @@ _TEXT_SETTINGS = [
     *[("bag", Settings(activation=activation, width=8, depth=2)) for activation in ACTIVATIONS],
     *[("text-cnn", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
     *[("rnn", Settings(cell=cell, width=8, depth=depth)) for cell in ("lstm", "gru") for depth in (1, 2)],
+    *[("transformer", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
     *[("sentence-encoder", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
     *[("ngram-encoder", Settings(activation=activation, width=8, depth=1)) for activation in ACTIVATIONS],
     *[("word-vectors", Settings(activation=activation, width=8, depth=2)) for activation in ACTIVATIONS],

@@ -99,6 +99,7 @@ NEURAL: dict[str, Callable[[], Model]] = {
     "rnn of sub-words": lambda: text_model("rnn", tokens="sub-words"),
     "bag": lambda: text_model("bag"),
     "text-cnn of numbers": lambda: text_model("text-cnn", ()),
+    "transformer": lambda: text_model("transformer", width=64),
     "sentence-encoder": lambda: text_model("sentence-encoder", depth=1),
     "ngram-encoder": lambda: text_model("ngram-encoder"),
     "word-vectors": lambda: text_model("word-vectors"),

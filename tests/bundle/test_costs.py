@@ -117,7 +117,8 @@ def test_nobody_trains_what_nobody_could_load():
 
 
 @pytest.mark.parametrize(
-    "name", ["cnn", "text-cnn", "rnn", "bag", "sentence-encoder", "ngram-encoder", "word-vectors"]
+    "name",
+    ["cnn", "text-cnn", "rnn", "bag", "transformer", "sentence-encoder", "ngram-encoder", "word-vectors"],
 )
 def test_costs_grow_with_what_they_count(name):
     config = MODELS[name]().network.config
@@ -156,7 +157,7 @@ def _overflowing(folder):
 
 @pytest.mark.parametrize(
     "name",
-    ["cnn", "cnn of numbers", "mlp of vectors", "text-cnn", "rnn", "bag", "sentence-encoder", "ngram-encoder",
+    ["cnn", "cnn of numbers", "mlp of vectors", "text-cnn", "rnn", "bag", "transformer", "sentence-encoder", "ngram-encoder",
      "word-vectors", "logistic-regression", "ridge", "svm of numbers", "ridge of texts, of numbers",
      "ridge-on-cnn"],
 )  # fmt: skip

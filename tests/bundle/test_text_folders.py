@@ -25,6 +25,7 @@ NETWORKS = [
     "rnn of sub-words",
     "bag",
     "svm-on-text-cnn",
+    "transformer",
     "sentence-encoder",
     "ngram-encoder",
     "word-vectors",

@@ -44,6 +44,7 @@ TEXTS = {
     "text-cnn": lambda: text_model("text-cnn"),
     "lstm": lambda: text_model("rnn"),
     "gru": lambda: text_model("rnn", cell="gru", depth=2),
+    "transformer": lambda: text_model("transformer", width=64),
     "sentence-encoder": lambda: text_model("sentence-encoder", length=32, depth=1),
     "ngram-encoder": lambda: text_model("ngram-encoder", depth=1),
     "lstm-of-numbers": lambda: text_model("rnn", ()),

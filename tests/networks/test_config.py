@@ -170,8 +170,9 @@ def test_build_draws_from_the_passed_generator_alone(name):
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("cnn", Settings(), "--model: cnn takes images; choose one of text-cnn, rnn, bag$"),
+        ("cnn", Settings(), "--model: cnn takes images; choose one of text-cnn, rnn, bag, transformer$"),
         ("bag", Settings(depth=0), "--depth: bag has at least 1 hidden layer; give 1 or more"),
+        ("transformer", Settings(depth=0), "--depth: transformer has at least 1 layer; give 1 or more"),
         ("rnn", Settings(depth=0), "--depth: rnn has at least 1 recurrent layer; give 1 or more"),
         ("rnn", Settings(activation="relu"), "--activation: the cells of rnn have sigmoid and tanh"),
         ("bag", Settings(width=4096), "over the limit .* choose a smaller --width or --depth"),

@@ -24,6 +24,8 @@ OF_TEXTS = [
     ("bag", Settings(width=4, depth=2, activation="gelu", dropout=0.0)),
     ("text-cnn", Settings(width=3)),
     ("text-cnn", Settings(width=3, depth=1, activation="tanh")),
+    ("transformer", Settings(width=8)),
+    ("transformer", Settings(width=64, depth=1, activation="relu", dropout=0.0)),
     ("sentence-encoder", Settings()),
     ("sentence-encoder", Settings(depth=1, width=6, activation="relu", dropout=0.0)),
     ("ngram-encoder", Settings()),

@@ -67,6 +67,7 @@ FAMILIES = {
     "numbers": ("begin_numbers", {"batch_size": 200}, 3),
     "text-cnn": ("begin_texts", {"batch_size": 128, "dropout": 0.3}, 4),
     "rnn": ("begin_texts", {"model": "rnn", "batch_size": 128}, 4),
+    "transformer": ("begin_texts", {"model": "transformer", "width": 64, "batch_size": 128}, 4),
     "rnn bf16": ("begin_texts", {"model": "rnn", "batch_size": 128, "precision": "bf16", "epochs": 1}, 4),
     "bag": ("begin_texts", {"model": "bag"}, 1),
     "vae": ("begin_generator", {"model": "vae", "batch_size": 200}, 3),

@@ -13,7 +13,7 @@ CARD = pytest.param(
 @pytest.mark.parametrize(
     ("start", "model", "precision"),
     [("begin", "cnn", "fp32"), ("begin", "cnn", "bf16"), ("begin", "mlp", "fp32")]
-    + [("begin_texts", model, "fp32") for model in ("text-cnn", "rnn", "bag")],
+    + [("begin_texts", model, "fp32") for model in ("text-cnn", "rnn", "bag", "transformer")],
 )
 def test_every_device_learns_what_the_processor_learns(request, start, model, precision, device):
     begin = request.getfixturevalue(start)

@@ -118,7 +118,12 @@ def test_a_number_is_learnt_in_parts_too(begin_numbers):
         assert torch.allclose(weight.double(), other.double(), rtol=1e-3, atol=2e-3), name
 
 
-TEXT_NETWORKS = [{"model": "text-cnn"}, {"model": "rnn"}, {"model": "rnn", "cell": "gru", "depth": 2}]
+TEXT_NETWORKS = [
+    {"model": "text-cnn"},
+    {"model": "rnn"},
+    {"model": "transformer", "width": 64},
+    {"model": "rnn", "cell": "gru", "depth": 2},
+]
 
 
 @pytest.mark.parametrize("given", TEXT_NETWORKS)

@@ -92,6 +92,7 @@ def test_a_network_learns_which_letters_a_text_holds(begin_texts):
     [
         (13, {"model": "text-cnn", "precision": "bf16"}),
         (3, {"model": "rnn"}),
+        (5, {"model": "transformer"}),
         (22, {"model": "rnn", "cell": "gru", "precision": "bf16", "numbers": True}),
         (13, {"model": "bag", "optimizer": "gd"}),
         (22, {"model": "bag", "numbers": True, "patience": 1}),

@@ -27,6 +27,7 @@ from pellucid.networks.text_encoders import (
     BranchedNgrams,
     PositionalEmbedding,
     Shortcut,
+    TokenTransformer,
     Transformer,
     TransformerLayer,
     UnitLength,
@@ -300,6 +301,14 @@ def _transformer(own: _Inside, tokens: str) -> str:
     return through("unit", through("mean", states, mask))
 
 
+def _token_transformer(own: _Inside, tokens: str) -> str:
+    line, through = own.line, own.through
+    mask, states = line("present", "present", tokens), through("places", through("embedding", tokens))
+    for number in range(1, own.layer.layers + 1):
+        states = through(f"layer{number}", states, mask)
+    return line("pooled", "side-by-side", through("largest", states, mask), through("mean", states, mask))
+
+
 def _branched_ngrams(own: _Inside, tokens: str) -> str:
     line, through, filters = own.line, own.through, own.layer.filters
     mask, vectors = line("mask", "present", tokens), through("embedding", tokens)
@@ -378,6 +387,7 @@ _PARTS: dict[type[nn.Module], Callable[..., str]] = {
     BranchedNgrams: _branched_ngrams,
     Branch: _branch,
     Shortcut: _shortcut,
+    TokenTransformer: _token_transformer,
     Transformer: _transformer,
     TransformerLayer: _transformer_layer,
     VisionTransformer: _vision_transformer,

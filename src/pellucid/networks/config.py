@@ -95,7 +95,7 @@ class Grams(OwnLayers):
 
 @dataclass(frozen=True, kw_only=True)
 class Attention(OwnLayers):
-    """Layers of the transformer of `sentence-encoder`."""
+    """Layers of `transformer`, and of the one of `sentence-encoder`."""
 
     transformer_layers: Annotated[int, Whole(0, MOST_LAYERS)]
     attention_heads: Annotated[int, Whole(0, MOST_HEADS)]  # parts of a token's numbers in each layer
@@ -175,6 +175,7 @@ OWN_LAYERS: dict[str, type[OwnLayers]] = {
     "text-cnn": Filters,
     "rnn": Recurrent,
     "bag": Grams,
+    "transformer": Attention,
     "sentence-encoder": Attention,
     "ngram-encoder": Branches,
     "word-vectors": OwnLayers,
@@ -232,7 +233,7 @@ class NetworkConfig(Saved):
     batch_norm: bool = True  # whether channels are normalised over the batch
     # mlp, bag: units of each hidden layer; cnn: channels of each block; lenet: channels of each convolution,
     # then units of the two dense layers; text-cnn: filters of each kernel, then units of each hidden layer;
-    # rnn: units of each layer in either direction; vae, gan: channels of each convolution of the encoder, or
+    # rnn: units of each layer in either direction; transformer: none; vae, gan: channels of each convolution of the encoder, or
     # of the discriminator; in networks with weights learnt elsewhere: units of each hidden layer of the head.
     widths: Annotated[tuple[int, ...], Items(MOST_LAYERS)] = ()
     vocabulary: Annotated[int, LEFT_OUT] = 0  # of texts the ids, padding and unknown included; 0 elsewhere

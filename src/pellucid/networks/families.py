@@ -44,6 +44,7 @@ NETWORKS: dict[str, Family] = {
     "text-cnn": Family(text_networks.design_text_cnn, text_networks.assemble_text_cnn, TEXTS),
     "rnn": Family(text_networks.design_rnn, text_networks.assemble_rnn, TEXTS),
     "bag": Family(text_networks.design_bag, text_networks.assemble_bag, TEXTS),
+    "transformer": Family(text_networks.design_transformer, text_networks.assemble_transformer, TEXTS),
     "sentence-encoder": Family(
         text_networks.design_sentence_encoder, text_networks.assemble_sentence_encoder, TEXTS
     ),

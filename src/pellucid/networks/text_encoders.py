@@ -1,4 +1,4 @@
-"""Encoders of texts that others trained, a transformer and branches over n-grams; and their attention."""
+"""Attention and transformers of texts; encoders that others trained: a transformer, branches over n-grams."""
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -112,6 +112,33 @@ class TransformerLayer(nn.Module):
         hidden = self.norm1(states + mixed)
         result: Tensor = self.norm2(hidden + self.linear2(self.activation(self.linear1(hidden))))
         return result
+
+
+class TokenTransformer(nn.Module):
+    """Vectors of tokens and places, transformer layers, the largest and the mean state over the text.
+
+    `vocabulary` is the number of ids, `length` the most ids of a text, `size` the length of the vector of a
+    token; `layers` follow each other.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, the encoder, with learnt vectors of places.
+    """
+
+    def __init__(self, vocabulary: int, length: int, size: int, layers: list[TransformerLayer]) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, size, padding_idx=PADDING)
+        self.places = PositionalEmbedding(length, size)
+        for number, layer in enumerate(layers, start=1):
+            self.add_module(f"layer{number}", layer)
+        self.layers = len(layers)
+        self.largest = MaskedPool("max")
+        self.mean = MaskedPool("average")
+
+    def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch features"]:
+        """Largest and mean state, side by side."""
+        mask, states = token_mask(tokens), self.places(self.embedding(tokens))
+        for number in range(1, self.layers + 1):
+            states = getattr(self, f"layer{number}")(states, mask)
+        return torch.cat([self.largest(states, mask), self.mean(states, mask)], 1)
 
 
 class UnitLength(nn.Module):

@@ -1,4 +1,4 @@
-"""Networks of texts: `bag`, `text-cnn`, `rnn`, `word-vectors`, `sentence-encoder`, `ngram-encoder`."""
+"""Networks of texts: `bag`, `text-cnn`, `rnn`, `transformer`, `word-vectors`, `sentence-encoder`, `ngram-encoder`."""
 
 from collections import OrderedDict
 
@@ -21,7 +21,7 @@ from pellucid.networks.config import (
 )
 from pellucid.networks.layers import add_dense, make_activation, make_dropout
 from pellucid.networks.network import Network
-from pellucid.networks.text_encoders import BranchedNgrams, Transformer, TransformerLayer
+from pellucid.networks.text_encoders import BranchedNgrams, TokenTransformer, Transformer, TransformerLayer
 from pellucid.networks.text_layers import BothWays, EmbeddingBag, MeanAndMax, ParallelConvolutions
 from pellucid.settings import Settings
 
@@ -157,6 +157,90 @@ def assemble_rnn(config: NetworkConfig) -> Network:
     return Network(config, nn.Sequential(layers), nn.Linear(4 * config.widths[-1], config.outputs))
 
 
+# `transformer`: layers of attention, trained from scratch. Source: Vaswani et al. 2017, arXiv:1706.03762.
+
+_TRANSFORMER_WIDTHS = {"quick": 128, "standard": 128, "best": 256}
+_NUMBERS_OF_HEAD = 32
+# Most tokens of a text: every one looks at every other, so that time and memory grow with its square.
+LONGEST_TEXT = 8_192
+_FEED_FORWARD = 2  # units between the two dense layers for each number of a token
+
+
+def design_transformer(settings: Settings, facts: InputFacts) -> NetworkConfig:
+    """Choose sizes: `width` is the numbers of a token, 32 or more of them in each head; `depth` the layers.
+
+    Raises: `UsageError` at depth 0.
+    """
+    depth = 2 if settings.depth is None else settings.depth
+    if depth < 1:
+        raise UsageError("--depth: transformer has at least 1 layer; give 1 or more")
+    width = settings.width or _TRANSFORMER_WIDTHS[settings.preset]
+    most = max(1, width // _NUMBERS_OF_HEAD)
+    heads = next(each for each in range(most, 0, -1) if width % each == 0)
+    return designed(
+        "transformer",
+        settings,
+        facts,
+        (),
+        "gelu",
+        dropout=0.5,
+        embedding=width,
+        own=Attention(transformer_layers=depth, attention_heads=heads, feed_forward=_FEED_FORWARD * width),
+    )
+
+
+def assemble_transformer(config: NetworkConfig) -> Network:
+    """Assemble the layers of attention and a head without hidden layers.
+
+    Raises: `ValueError` as `assemble_sentence_encoder`.
+    """
+    layers = OrderedDict[str, nn.Module](
+        encoder=TokenTransformer(
+            config.vocabulary, config.input_shape[0], config.embedding, _transformer_layers(config)
+        ),
+        dropout=make_dropout(config.dropout),
+    )
+    return Network(config, nn.Sequential(layers), nn.Linear(2 * config.embedding, config.outputs))
+
+
+def _transformer_layers(config: NetworkConfig) -> list[TransformerLayer]:
+    own = config.layers(Attention)
+    sizes = (config.embedding, own.transformer_layers, own.attention_heads, own.feed_forward)
+    if not all(sizes):
+        raise ValueError(
+            Sentence(
+                "{name}: at least 1 of embedding, transformer_layers, attention_heads and feed_forward "
+                "expected, {sizes} found",
+                config.name,
+                ", ".join(map(str, sizes)),
+            )
+        )
+    if config.embedding % own.attention_heads:
+        raise ValueError(
+            Sentence(
+                "{name}: {embedding} numbers do not split into {attention_heads} heads",
+                config.name,
+                config.embedding,
+                own.attention_heads,
+            )
+        )
+    if config.input_shape[0] > LONGEST_TEXT:
+        raise ValueError(
+            Sentence(
+                "{name}: texts of {length} tokens, where {longest} are admitted",
+                config.name,
+                config.input_shape[0],
+                LONGEST_TEXT,
+            )
+        )
+    return [
+        TransformerLayer(
+            config.embedding, own.attention_heads, own.feed_forward, config.activation, own.norm_epsilon
+        )
+        for _ in range(own.transformer_layers)
+    ]
+
+
 # `word-vectors`: made for vectors that were learnt elsewhere, which stay as they are below a head that is
 # trained. Source: Shen et al. 2018, arXiv:1805.09843.
 
@@ -191,9 +275,6 @@ def assemble_word_vectors(config: NetworkConfig) -> Network:
 # Devlin et al. 2019, arXiv:1810.04805; Reimers and Gurevych 2019, arXiv:1908.10084, for the mean over the
 # tokens.
 
-# Most tokens of a text: every one looks at every other, so that time and memory grow with its square.
-LONGEST_TEXT = 8_192
-
 
 def design_sentence_encoder(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose sizes: `width` and `depth` are those of the head, which has no hidden layer by default."""
@@ -217,39 +298,7 @@ def assemble_sentence_encoder(config: NetworkConfig) -> Network:
     Raises: `ValueError` if a size is missing, the heads do not share the numbers of a token evenly, or texts
         are too long.
     """
-    own = config.layers(Attention)
-    sizes = (config.embedding, own.transformer_layers, own.attention_heads, own.feed_forward)
-    if not all(sizes):
-        raise ValueError(
-            Sentence(
-                "sentence-encoder: at least 1 of embedding, transformer_layers, attention_heads and "
-                "feed_forward "
-                "expected, {str} found",
-                ", ".join(map(str, sizes)),
-            )
-        )
-    if config.embedding % own.attention_heads:
-        raise ValueError(
-            Sentence(
-                "sentence-encoder: {embedding} numbers do not split into {attention_heads} heads",
-                config.embedding,
-                own.attention_heads,
-            )
-        )
-    if config.input_shape[0] > LONGEST_TEXT:
-        raise ValueError(
-            Sentence(
-                "sentence-encoder: texts of {input_shape} tokens, where {LONGEST_TEXT} are admitted",
-                config.input_shape[0],
-                LONGEST_TEXT,
-            )
-        )
-    layers = [
-        TransformerLayer(
-            config.embedding, own.attention_heads, own.feed_forward, config.activation, own.norm_epsilon
-        )
-        for _ in range(own.transformer_layers)
-    ]
+    own, layers = config.layers(Attention), _transformer_layers(config)
     body = Transformer(config.vocabulary, config.input_shape[0], config.embedding, layers, own.norm_epsilon)
     return Network(config, nn.Sequential(OrderedDict(encoder=body)), make_head(config, config.embedding))
 

@@ -28,11 +28,12 @@ from pellucid.settings.rows import (
 # Names of the models that settings choose from: networks for images (`mlp` also takes feature vectors), for
 # texts, and those that make images, of which one trains two networks against each other.
 NEURAL_OF_IMAGES = ("cnn", "mlp", "lenet")
-NEURAL_OF_TEXTS = ("text-cnn", "rnn", "bag")
+NEURAL_OF_TEXTS = ("text-cnn", "rnn", "bag", "transformer")
 NEURAL = (*NEURAL_OF_IMAGES, *NEURAL_OF_TEXTS)
 ADVERSARIAL = "gan"
 GENERATIVE = ("vae", ADVERSARIAL)
-_WITH_TOKENS = ("text-cnn", "rnn")
+_WITH_TOKENS = ("text-cnn", "rnn", "transformer")
+_WITH_VECTORS = ("text-cnn", "rnn")
 
 # Models that are none; `mean` and `ridge` predict numbers, `majority` and `logistic-regression` classes.
 CLASSICAL = ("majority", "logistic-regression", "svm", "random-forest", "mean", "ridge")
@@ -273,7 +274,7 @@ class Settings:
     tokens: str | None = row(
         None,
         "network",
-        "What text-cnn and rnn read; default: a rule from the data",
+        "What text-cnn, rnn and transformer read; default: a rule from the data",
         choices=("words", "sub-words", "characters", "bytes"),
         belongs_to=_WITH_TOKENS,
     )
@@ -288,15 +289,15 @@ class Settings:
         None,
         "network",
         "Pretrained word vectors: GloVe or word2vec text, or .npy with a vocabulary in the same folder",
-        belongs_to=_WITH_TOKENS,
+        belongs_to=_WITH_VECTORS,
     )
     tune_vectors: bool = row(
-        True, "network", "Train pretrained word vectors further", belongs_to=_WITH_TOKENS
+        True, "network", "Train pretrained word vectors further", belongs_to=_WITH_VECTORS
     )
     activation: str | None = row(
         None,
         "network",
-        "Activation function after each hidden layer; default: gelu in cnn, relu elsewhere",
+        "Activation function after each hidden layer; default: gelu in cnn and transformer, relu elsewhere",
         choices=("relu", "leaky-relu", "gelu", "sigmoid", "tanh"),
     )
     pooling: str = row(
@@ -317,14 +318,14 @@ class Settings:
         None,
         "network",
         "Units of a hidden layer (mlp, rnn, bag), channels of the first block (cnn) or of the first "
-        "convolution (lenet, vae, gan), or filters of each size (text-cnn)",
+        "convolution (lenet, vae, gan), filters of each size (text-cnn), or numbers of a token (transformer)",
         bounds=(1, 4096),
     )
     depth: int | None = row(
         None,
         "network",
         "Hidden layers (mlp, bag, before the head of text-cnn), blocks (cnn), convolutions of the encoder "
-        "(vae, gan) or recurrent layers (rnn); an mlp of depth 0 is linear",
+        "(vae, gan), recurrent layers (rnn) or layers of attention (transformer); an mlp of depth 0 is linear",
         bounds=(0, 64),
     )
     latent: int | None = row(

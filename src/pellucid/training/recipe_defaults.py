@@ -126,6 +126,7 @@ _RNN = TextRecipe(
 TEXTS: dict[str, TextRecipe] = {
     "text-cnn": replace(_RNN, rate_of_few=0.002),
     "rnn": _RNN,
+    "transformer": replace(_RNN, learning_rate=0.005, rate_of_few=0.003),
     "bag": TextRecipe(
         epochs={"quick": 5, "standard": 6, "best": 16},
         batch=128,
@@ -255,8 +256,8 @@ def of_values(settings: Settings, around: Surroundings) -> Defaults:
 def of_texts(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for texts: the row of the network's family in `TEXTS`, fitted to the size of the data.
 
-    The batch is a 32nd of the training split, a power of two from 16 to 128 (64 in text-cnn and
-    rnn); of large data a 256th of it, up to 512. Above 20,000 texts epochs shrink with the square
+    The batch is a 32nd of the training split, a power of two from 16 to 128 (64 in text-cnn,
+    rnn and transformer); of large data a 256th of it, up to 512. Above 20,000 texts epochs shrink with the square
     root of the size; below, there are at least as many as the least number of updates takes, up to
     100.
 
@@ -333,6 +334,7 @@ _OF_PART = {
     "vae": 64,
     "rnn": 32,
     "text-cnn": 32,
+    "transformer": 32,
     "backbone": 16,
     "sentence-encoder": 8,
 }

@@ -68,7 +68,7 @@ return given.texts.map((text) => {
   };
 });
 """
-NETWORKS = ("bag", "text-cnn", "rnn", "gru", "sentence-encoder", "ngram-encoder")
+NETWORKS = ("bag", "text-cnn", "rnn", "gru", "transformer", "sentence-encoder", "ngram-encoder")
 
 
 class Recorder(Tensors):
@@ -119,7 +119,7 @@ def test_every_layer_is_that_of_the_network(node: Node, name: str) -> None:
         np.testing.assert_allclose(found["said"], model.predict_proba([text])[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["text-cnn", "rnn", "sentence-encoder", "ngram-encoder"])
+@pytest.mark.parametrize("name", ["text-cnn", "rnn", "transformer", "sentence-encoder", "ngram-encoder"])
 def test_what_places_see_is_that_of_python(node: Node, name: str) -> None:
     model, text = network_model(name), "one two three four five six"
     [found] = said_by_script(node, model, [text])

@@ -28,7 +28,7 @@ from pellucid.reference import LAYERS
 # Texts as a kind of input of pages: how a model reads them, and which models a page can answer for.
 
 _WORD_VECTORS = "word-vectors"
-_NETWORKS = ("bag", "text-cnn", "rnn", "sentence-encoder", "ngram-encoder", _WORD_VECTORS)
+_NETWORKS = ("bag", "text-cnn", "rnn", "transformer", "sentence-encoder", "ngram-encoder", _WORD_VECTORS)
 # Parts of a formula that hold for one length of a text, by the letter of its places, the length and the last.
 _OF_LENGTH = (
     "{at} < {length}",

@@ -28,7 +28,7 @@ from pellucid.training.hardware import choose_device, choose_precision, choose_t
 from pellucid.training.recipe_defaults import most_parts
 
 # Networks of texts; the first that has every setting given is taken.
-_PREFERRED = ("bag", "text-cnn", "rnn")
+_PREFERRED = ("bag", "text-cnn", "rnn", "transformer")
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,6 +59,7 @@ SPACES: Mapping[str, Mapping[str, Around | Times | Between | OneOf]] = {
     "mlp": {**_IMAGES, "width": Times((0.5, 1.0, 2.0)), "depth": OneOf((1, 2, 3))},
     "text-cnn": {**_TEXTS, "width": Times((0.5, 1.0, 2.0))},
     "rnn": {**_TEXTS, "width": Times((0.5, 1.0, 2.0)), "cell": OneOf(("lstm", "gru"))},
+    "transformer": {**_TEXTS, "width": Times((0.5, 1.0, 2.0)), "depth": OneOf((1, 2, 3))},
     "bag": {**_TEXTS, "width": Times((0.5, 1.0, 2.0, 4.0))},
 }
 
