@@ -18,7 +18,8 @@ from small_models import CLASSES, DIGITS, digits, untrained_model, vector_model
 from text_models import encoder, text_model, texts, trained_text_model
 
 NAMES = [
-    "text-cnn", "rnn", "rnn of sub-words", "bag", "svm-on-text-cnn", "transformer", "sentence-encoder", "ngram-encoder",
+    "text-cnn", "rnn", "rnn of sub-words", "bag", "svm-on-text-cnn", "transformer",
+    "sentence-encoder", "ngram-encoder",
     "word-vectors",
     "logistic-regression-on-sentence-encoder",
 ]  # fmt: skip

@@ -233,8 +233,9 @@ class NetworkConfig(Saved):
     batch_norm: bool = True  # whether channels are normalised over the batch
     # mlp, bag: units of each hidden layer; cnn: channels of each block; lenet: channels of each convolution,
     # then units of the two dense layers; text-cnn: filters of each kernel, then units of each hidden layer;
-    # rnn: units of each layer in either direction; transformer: none; vae, gan: channels of each convolution of the encoder, or
-    # of the discriminator; in networks with weights learnt elsewhere: units of each hidden layer of the head.
+    # rnn: units of each layer in either direction; transformer: none; vae, gan: channels of each convolution
+    # of the encoder, or of the discriminator; in networks with weights learnt elsewhere: units of each hidden
+    # layer of the head.
     widths: Annotated[tuple[int, ...], Items(MOST_LAYERS)] = ()
     vocabulary: Annotated[int, LEFT_OUT] = 0  # of texts the ids, padding and unknown included; 0 elsewhere
     embedding: Annotated[int, LEFT_OUT] = 0  # length of the vector of an id or patch; 0 where there is none

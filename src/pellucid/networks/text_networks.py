@@ -1,4 +1,4 @@
-"""Networks of texts: `bag`, `text-cnn`, `rnn`, `transformer`, `word-vectors`, `sentence-encoder`, `ngram-encoder`."""
+"""Networks of texts: four that are trained from scratch, and what reads weights that were learnt elsewhere."""
 
 from collections import OrderedDict
 

@@ -325,7 +325,8 @@ class Settings:
         None,
         "network",
         "Hidden layers (mlp, bag, before the head of text-cnn), blocks (cnn), convolutions of the encoder "
-        "(vae, gan), recurrent layers (rnn) or layers of attention (transformer); an mlp of depth 0 is linear",
+        "(vae, gan), recurrent layers (rnn) or layers of attention (transformer); an mlp of depth 0 is "
+        "linear",
         bounds=(0, 64),
     )
     latent: int | None = row(

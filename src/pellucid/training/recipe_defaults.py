@@ -256,8 +256,8 @@ def of_values(settings: Settings, around: Surroundings) -> Defaults:
 def of_texts(settings: Settings, around: Surroundings) -> Defaults:
     """Defaults for texts: the row of the network's family in `TEXTS`, fitted to the size of the data.
 
-    The batch is a 32nd of the training split, a power of two from 16 to 128 (64 in text-cnn,
-    rnn and transformer); of large data a 256th of it, up to 512. Above 20,000 texts epochs shrink with the square
+    The batch is a 32nd of the training split, a power of two from 16 to 128 (64 in all networks but
+    bag); of large data a 256th of it, up to 512. Above 20,000 texts epochs shrink with the square
     root of the size; below, there are at least as many as the least number of updates takes, up to
     100.
 
