@@ -158,8 +158,8 @@ def _overflowing(folder):
 @pytest.mark.parametrize(
     "name",
     ["cnn", "cnn of numbers", "mlp of vectors", "text-cnn", "rnn", "bag", "transformer",
-     "sentence-encoder", "ngram-encoder", "word-vectors", "logistic-regression", "ridge", "svm of numbers", "ridge of texts, of numbers",
-     "ridge-on-cnn"],
+     "sentence-encoder", "ngram-encoder", "word-vectors", "logistic-regression", "ridge", "svm of numbers",
+     "ridge of texts, of numbers", "ridge-on-cnn"],
 )  # fmt: skip
 def test_weights_that_are_finite_and_answers_that_are_not(name, tmp_path):
     save(MODELS[name](), tmp_path / "model", {})

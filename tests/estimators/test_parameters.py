@@ -68,12 +68,12 @@ def test_parameters_are_the_settings_of_network_training_and_run(
         (
             pellucid.TextClassifier,
             OF_IMAGES_ALONE,
-            "auto, text-cnn, rnn, bag, majority, logistic-regression, svm",
+            "auto, text-cnn, rnn, bag, transformer, majority, logistic-regression, svm",
         ),
         (
             pellucid.TextRegressor,
             OF_IMAGES_ALONE | OF_CLASSES_ALONE,
-            "auto, text-cnn, rnn, bag, mean, ridge, svm",
+            "auto, text-cnn, rnn, bag, transformer, mean, ridge, svm",
         ),
     ],
 )

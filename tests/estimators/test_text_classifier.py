@@ -196,7 +196,7 @@ def test_a_bare_text_is_ambiguous(fitted: pellucid.TextClassifier, folder: Path)
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"model": "cnn"}, "model: cnn needs images, not texts; use text-cnn, rnn, bag or auto"),
+        ({"model": "cnn"}, "model: cnn needs images, not texts; use text-cnn, rnn, bag, transformer or auto"),
         ({"tokens": "letters"}, "TextClassifier: tokens: 'letters' is not known"),
     ],
 )

@@ -75,7 +75,7 @@ class Fitting(NamedTuple):
 
 
 def fit_tokens(texts: Texts, train: Int64[np.ndarray, " train"], settings: Settings) -> Fitting:
-    """Choose and fit the encoder of networks that read tokens in order on the training texts, and give its reasons.
+    """Choose and fit the encoder of networks that read tokens in order, with its reasons.
 
     The settings `tokens`, `length` and `vectors` override the rules; `train` has one position at least.
 

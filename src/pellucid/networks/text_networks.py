@@ -1,4 +1,4 @@
-"""Networks of texts: four that are trained from scratch, and what reads weights that were learnt elsewhere."""
+"""Networks of texts: four that are trained from scratch, and those whose weights were learnt elsewhere."""
 
 from collections import OrderedDict
 
