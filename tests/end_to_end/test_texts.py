@@ -129,7 +129,10 @@ def test_the_python_road_gives_the_same_run(run, table, tmp_path):
     ("words", "message"),
     [
         (["--image-size", "8"], "--image-size: belongs to images, and the inputs are texts"),
-        (["--model", "cnn"], "--model: cnn needs images, not texts; use text-cnn, rnn, bag or auto"),
+        (
+            ["--model", "cnn"],
+            "--model: cnn needs images, not texts; use text-cnn, rnn, bag, transformer or auto",
+        ),
         (["--model", "bag", "--cell", "gru"], "--cell: belongs to rnn, and --model is bag"),
         (["--task", "image"], "--input-column"),
     ],

@@ -69,9 +69,15 @@ def test_each_model_fits_its_task(model: str) -> None:
     [
         ({"image_size": "8"}, "--image-size: belongs to images, and the inputs are texts; leave it out"),
         ({"augment": True, "batch_norm": False}, "--batch-norm, --augment: belong to images, .*leave them"),
-        ({"model": "cnn"}, "--model: cnn needs images, not texts; use text-cnn, rnn, bag or auto"),
+        (
+            {"model": "cnn"},
+            "--model: cnn needs images, not texts; use text-cnn, rnn, bag, transformer or auto",
+        ),
         ({"cell": "gru", "model": "bag"}, "--cell: belongs to rnn, and --model is bag; .*give --model rnn"),
-        ({"tokens": "words", "model": "bag"}, "--tokens: belongs to text-cnn or rnn, and --model is bag"),
+        (
+            {"tokens": "words", "model": "bag"},
+            "--tokens: belongs to text-cnn, rnn or transformer, and --model is bag",
+        ),
         ({"tune_vectors": False}, "--no-tune-vectors: needs --vectors FILE; give it, or leave this out"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pellucid.data import Check, Dataset
 from pellucid.errors import UsageError
+from pellucid.networks.config import Attention
 from pellucid.pipeline.learners.network import NetworkLearner
 from pellucid.pipeline.learners.preparation import Plan, Prepared
 from pellucid.pipeline.run.context import TimeBudget
@@ -103,6 +104,8 @@ def by_rule(settings: Settings, plan: Plan) -> dict[str, Any]:
         chosen["width"] = network.widths[0]
     if plan.name == "mlp":
         chosen["depth"] = len(network.widths)
+    if isinstance(network.own, Attention):
+        chosen |= {"width": network.embedding, "depth": network.own.transformer_layers}
     given = {name: getattr(settings, name) for name in chosen}
     return {name: value if given[name] is None else given[name] for name, value in chosen.items()}
 
@@ -125,7 +128,6 @@ def space_of(
             "label_smoothing": plan.recipe.loss != "cross-entropy",
             "augment": takes != "images",
             "batch_size": plan.recipe.optimizer == "gd",
-            "width": not plan.network.widths,
         }
         if name in given or name in vary or idle.get(name) or name not in chosen:
             continue
