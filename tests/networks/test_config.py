@@ -181,3 +181,11 @@ def test_build_draws_from_the_passed_generator_alone(name):
 def test_design_refuses_texts_that_cannot_be_learnt_so(name, settings, message):
     with pytest.raises(UsageError, match=message):
         design(name, settings, TEXTS._replace(vocabulary=200_000, groups=()))
+
+
+def test_a_transformer_refuses_texts_longer_than_attention_can_read():
+    with pytest.raises(
+        UsageError, match="--length: transformer reads at most 8192 tokens of a text; give fewer"
+    ):
+        design("transformer", Settings(), TEXTS._replace(input_shape=(8193,)))
+    assert design("transformer", Settings(), TEXTS._replace(input_shape=(8192,))).input_shape == (8192,)

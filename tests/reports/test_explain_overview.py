@@ -33,6 +33,13 @@ def test_stages_go_from_pixels_or_words_to_the_answer():
     assert kinds_of("bag") == ["bag", "scores", "probabilities"]
     assert kinds_of("lstm") == ["vectors", "states", "features", "scores", "probabilities"]
     assert kinds_of("text-cnn") == ["vectors", "n-grams", "features", "scores", "probabilities"]
+    assert kinds_of("transformer") == ["vectors", "context", "context", "features", "scores", "probabilities"]
+    at_tokens = stages_of(explained("transformer"))[:3]
+    assert [stage.layer.output_shape[1] for stage in at_tokens] == [
+        64,
+        64,
+        64,
+    ]  # not of what is inside a layer
     assert kinds_of("cnn-of-numbers")[-1] == "number"
     assert kinds_of("gan")[-1] == "number"  # the discriminator's score
     vae = kinds_of("vae")

@@ -169,11 +169,15 @@ _FEED_FORWARD = 2  # units between the two dense layers for each number of a tok
 def design_transformer(settings: Settings, facts: InputFacts) -> NetworkConfig:
     """Choose sizes: `width` is the numbers of a token, 32 or more of them in each head; `depth` the layers.
 
-    Raises: `UsageError` at depth 0.
+    Raises: `UsageError` at depth 0, and for texts longer than `LONGEST_TEXT`.
     """
     depth = 2 if settings.depth is None else settings.depth
     if depth < 1:
         raise UsageError("--depth: transformer has at least 1 layer; give 1 or more")
+    if facts.input_shape[0] > LONGEST_TEXT:
+        raise UsageError(
+            "--length: transformer reads at most {LONGEST_TEXT} tokens of a text; give fewer", LONGEST_TEXT
+        )
     width = settings.width or _TRANSFORMER_WIDTHS[settings.preset]
     most = max(1, width // _NUMBERS_OF_HEAD)
     heads = next(each for each in range(most, 0, -1) if width % each == 0)

@@ -448,8 +448,8 @@ def _kind(explanation: Explanation, layer: LayerRecord) -> str | None:
     if layer.name == "probabilities":
         return "probabilities"
     kind = LAYERS[layer.kind].stage or None
-    if kind == "features" and len(layer.output_shape) == 2 and _grid_of(opened) is not None:
-        return None  # of each patch, between two attentions
+    if kind == "features" and len(layer.output_shape) == 2:
+        return None  # of each token or patch, between two attentions
     if kind == "image" and not explanation.makes_images:
         return None  # a predicted number at the scale of the data
     # The head of a discriminator gives its score, and the losses come after it.
@@ -473,6 +473,8 @@ def _continues(stage: Stage, layer: LayerRecord) -> bool:
     is_aside = stage.kind == "latent" and layer.kind == "side-by-side"
     if is_aside or LAYERS[layer.kind].stage is None:
         return False
+    if LAYERS[layer.kind].stage == "features":  # not queries, keys and values, nor the wider layer inside
+        return layer.output_shape == stage.layer.output_shape
     return len(layer.output_shape) == len(stage.layer.output_shape)
 
 
