@@ -57,7 +57,7 @@ test-avx2: $(VENV)/.installed-test
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(PYTEST) \
 		tests/contract/test_networks.py tests/contract/test_text_networks.py tests/training/test_determinism.py \
 		tests/training/test_precision.py tests/training/test_texts.py tests/pipeline/test_precision.py \
-		tests/end_to_end/test_precision.py
+		tests/end_to_end/test_precision.py tests/bundle tests/estimators/test_several_labels.py
 
 test-all: $(VENV)/.installed-test $(VENV)/.installed-docs
 	bash tools/install_test_needs.sh

@@ -35,6 +35,8 @@ SETUPS: dict[str, tuple[str, ...]] = {
     "bag-best": (*_ALONE, "bag"),
     "text-cnn": (*_ALONE, "text-cnn"),
     "rnn": (*_ALONE, "rnn"),
+    "bag": (*_ALONE, "bag"),
+    "transformer": (*_ALONE, "transformer"),
 }
 
 

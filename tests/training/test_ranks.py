@@ -49,6 +49,8 @@ def alone(run):
 def test_the_number_of_processes_decides_nothing(request, ranks, family):
     start, given, _ = FAMILIES[family]
     begin = request.getfixturevalue(start)
+    if family == "rnn bf16":
+        request.getfixturevalue("bf16_lstm")
     one, three = (begin(threads=1, **given) for _ in range(2))
     shared = []
     expected = alone(lambda: one.run().state_dict())

@@ -449,6 +449,8 @@ def put_together(
             name.removeprefix(prefix): each for name, each in tensors.items() if name.startswith(prefix)
         }
         network.load_state_dict(weights, assign=True)
+        # The layout in which it was trained: in another, some processors round its answers otherwise.
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,unused-ignore]
         network.origin = description.origin
         network.eval()
     if plan is not None:
